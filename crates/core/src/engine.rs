@@ -1,0 +1,241 @@
+//! The state machine that decides everything and touches nothing.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use fastrand::Rng;
+
+use crate::environment::Variables;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, EventKind};
+use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
+use crate::health::{FetchCounts, Health};
+use crate::options::{CustomSecret, Options, SourceKind};
+use crate::policy::Timestamp;
+use crate::schema;
+use crate::service::ServiceId;
+use crate::slot::{Slot, Surroundings};
+use crate::snapshot::{Read, Snapshot};
+
+/// Events kept for a driver that does not drain them; the oldest go first.
+const EVENT_LIMIT: usize = 1024;
+
+/// The engine: single owner, no callbacks, no clock. The crate's documentation shows the loop that drives it.
+pub struct Engine {
+    options: Options,
+    variables: Variables,
+    slots: BTreeMap<ServiceId, Slot>,
+    rng: Rng,
+    next_fetch: u64,
+    events: VecDeque<Event>,
+    changed: BTreeSet<ServiceId>,
+    fetches: FetchCounts,
+}
+
+/// What became of a request to refresh.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refresh {
+    /// Nothing is fetched: it was a moment ago, or the source is the environment. The current value answers.
+    Current,
+    /// A fetch under way is shared.
+    Joined,
+    /// The secret is due now.
+    Started,
+}
+
+impl Engine {
+    /// An engine that holds nothing yet; everything is due at once. With the environment as the source it is complete.
+    pub fn new(options: Options, variables: Variables) -> Self {
+        let custom = |service: &ServiceId| -> Option<CustomSecret> {
+            options.custom.iter().find(|custom| custom.id == *service).cloned()
+        };
+        let slots = options.secret_ids.iter().map(|(service, secret_id)| {
+            (service.clone(), Slot::new(service.clone(), secret_id.clone(), custom(service)))
+        });
+        let mut engine = Self {
+            slots: slots.filter(|(service, _)| options.service_ids().any(|asked| asked == *service)).collect(),
+            rng: Rng::with_seed(options.seed),
+            options,
+            variables,
+            next_fetch: 0,
+            events: VecDeque::new(),
+            changed: BTreeSet::new(),
+            fetches: FetchCounts::default(),
+        };
+        let services: Vec<ServiceId> = engine.options.service_ids().collect();
+        let is_environment = engine.options.source == SourceKind::Environment;
+        for service in &services {
+            engine.with(service, Timestamp(0), |slot, around| {
+                if is_environment {
+                    slot.assemble(around);
+                } else {
+                    slot.current.due = Some(Timestamp(0));
+                }
+                true
+            });
+        }
+        engine
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What to fetch now: everything due, in one batch. Other fetches may be under way meanwhile, never of the same
+    /// version of the same secret.
+    pub fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {
+        self.advance(now);
+        let id = FetchId(self.next_fetch);
+        let mut requests = vec![];
+        // In the order of the catalogue, not of the alphabet: logs read better.
+        for service in self.options.service_ids() {
+            let Some(slot) = self.slots.get_mut(&service) else { continue };
+            for (flight, stage) in [(&mut slot.current, Stage::Current), (&mut slot.before, Stage::Previous)] {
+                if flight.is_due(now) {
+                    flight.depart(id);
+                    requests.push(Request { service: service.clone(), secret_id: slot.secret_id.clone(), stage });
+                }
+            }
+        }
+        if requests.is_empty() {
+            return None;
+        }
+        self.next_fetch += 1;
+        Some(Fetch { id, requests })
+    }
+
+    /// Takes in what was fetched. An outcome that nobody waits for is ignored; one that is missing counts as
+    /// unavailable.
+    pub fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
+        self.advance(now);
+        self.fetches.add(&fetched.calls);
+        for outcome in fetched.outcomes {
+            let is_current = outcome.stage == Stage::Current;
+            self.with(&outcome.service, now, |slot, around| {
+                if is_current {
+                    let is_awaited = slot.current.arrive(fetched.id);
+                    if is_awaited {
+                        slot.take_current(outcome.result, around);
+                    }
+                    is_awaited
+                } else {
+                    slot.before.arrive(fetched.id) && slot.take_previous(outcome.result, around)
+                }
+            });
+        }
+        let services: Vec<ServiceId> = self.slots.keys().cloned().collect();
+        for service in services {
+            self.with(&service, now, |slot, around| {
+                let missing = || {
+                    let message = "the source brought no outcome".to_owned();
+                    Err(Failure { kind: ErrorKind::Unavailable, message, retry_after: None })
+                };
+                let mut is_changed = slot.current.arrive(fetched.id);
+                if is_changed {
+                    slot.take_current(missing(), around);
+                }
+                if slot.before.arrive(fetched.id) {
+                    is_changed |= slot.take_previous(missing(), around);
+                }
+                is_changed
+            });
+        }
+    }
+
+    /// When to call [`poll_fetch`](Self::poll_fetch) again, if nothing happens before.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.slots.values().filter_map(Slot::timeout).min()
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next service whose [`snapshot`](Self::snapshot) a driver has to publish anew.
+    pub fn poll_changed(&mut self) -> Option<ServiceId> {
+        self.changed.pop_first()
+    }
+
+    /// The state of one service, for readers without the engine.
+    pub fn snapshot(&self, service: &ServiceId) -> Option<Snapshot> {
+        self.slots.get(service).map(Slot::snapshot)
+    }
+
+    /// Answers a read from what is held. Never waits.
+    pub fn read(&self, service: &ServiceId, now: Timestamp) -> Result<Read, Error> {
+        self.snapshot(service).ok_or_else(|| schema::undefined(service))?.read(now)
+    }
+
+    /// How the first load ended: `None` while it is under way, else every required service that cannot be read.
+    pub fn loaded(&self, now: Timestamp) -> Option<Result<(), Error>> {
+        if !self.slots.values().all(Slot::is_settled) {
+            return None;
+        }
+        let required = self.options.service_ids().filter(|service| !service.is_optional());
+        let errors = required.filter_map(|service| self.state_error(&service, now)).collect();
+        Some(Error::several(errors).map_or(Ok(()), Err))
+    }
+
+    /// Forces a fetch now, or joins the one under way. At most one forced fetch per secret per second; a wait after
+    /// failures is cut short.
+    pub fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
+        let slot = self.slots.get_mut(service).ok_or_else(|| schema::undefined(service))?;
+        Ok(if self.options.source == SourceKind::Environment {
+            Refresh::Current
+        } else if slot.current.under_way.is_some() || slot.is_forced {
+            slot.is_forced = true;
+            Refresh::Joined
+        } else if slot.force(now) {
+            Refresh::Started
+        } else {
+            Refresh::Current
+        })
+    }
+
+    /// How a forced fetch ended: `None` while it is under way, else the error of the last fetch, if it failed.
+    pub fn refreshed(&self, service: &ServiceId) -> Option<Result<(), Error>> {
+        match self.slots.get(service) {
+            Some(slot) if slot.is_forced => None,
+            Some(slot) => Some(slot.failure.clone().map_or(Ok(()), Err)),
+            None => Some(Err(schema::undefined(service))),
+        }
+    }
+
+    /// The state of everything, without values.
+    pub fn health(&self, now: Timestamp) -> Health {
+        let slots = self.options.service_ids().filter_map(|service| self.slots.get(&service));
+        Health::of(&self.options, slots, &self.fetches, now)
+    }
+
+    fn state_error(&self, service: &ServiceId, now: Timestamp) -> Option<Error> {
+        self.slots.get(service)?.snapshot().answer(now).err()
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        let over = self.slots.iter().filter(|(_, slot)| slot.timeout().is_some_and(|timeout| timeout <= now));
+        let services: Vec<ServiceId> = over.map(|(service, _)| service.clone()).collect();
+        for service in services {
+            self.with(&service, now, Slot::advance);
+        }
+    }
+
+    /// Works on one slot, then tells its events and, if it changed, its readers.
+    fn with(
+        &mut self,
+        service: &ServiceId,
+        now: Timestamp,
+        work: impl FnOnce(&mut Slot, &mut Surroundings<'_>) -> bool,
+    ) {
+        let Self { options, variables, slots, rng, events, changed, .. } = self;
+        let Some(slot) = slots.get_mut(service) else { return };
+        let mut told: Vec<EventKind> = vec![];
+        if work(slot, &mut Surroundings { now, options, variables, rng, events: &mut told }) {
+            changed.insert(service.clone());
+        }
+        events.extend(told.into_iter().map(|kind| Event { at: now, service: service.clone(), kind }));
+        while events.len() > EVENT_LIMIT {
+            events.pop_front();
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Environment variables: the snapshot that the host hands in, and the payload assembled from it.
+//!
+//! A payload from the environment passes the same schema as a stored secret; only the names in its violations differ.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+use crate::error::{Rule, Violation};
+use crate::options::CustomSecret;
+use crate::schema::{self, Wiped};
+use crate::service::Service;
+
+/// Variables that steer the engine and hold no secret.
+const CONTROL: [&str; 5] =
+    ["AWS_DEFAULT_REGION", "AWS_REGION", "NODE_ENV", "PERMISOS_ENVIRONMENT", "USE_SECRETS_MANAGER"];
+/// Names a file whose text the host reads and hands in.
+const FILE: &str = "RDS_CA_CERT_PATH";
+
+/// A snapshot of the variables in the catalogue, and of no others. An empty variable counts as unset.
+#[derive(Clone, Default)]
+pub struct Variables {
+    values: BTreeMap<String, SecretString>,
+    files: BTreeMap<String, Option<String>>,
+}
+
+impl Variables {
+    /// Keeps those variables that the catalogue or a custom secret names.
+    pub fn new<K: AsRef<str>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+        custom: &[CustomSecret],
+    ) -> Self {
+        let mut values = BTreeMap::new();
+        for (name, value) in variables {
+            let (name, value) = (name.as_ref(), SecretString::from(value.into()));
+            if !value.expose_secret().is_empty() && is_known(name, custom) {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        Self { values, files: BTreeMap::new() }
+    }
+
+    /// Every name that a snapshot keeps: the host asks its environment for these and no others.
+    pub fn names(custom: &[CustomSecret]) -> Vec<String> {
+        let built_in =
+            Service::ALL.into_iter().flat_map(Service::variables).chain(&CONTROL).map(|&name| name.to_owned());
+        built_in.chain(custom.iter().flat_map(CustomSecret::variables).map(str::to_owned)).collect()
+    }
+
+    /// The files to read before the engine is made: variable and path.
+    pub fn files(&self) -> Vec<(&'static str, &str)> {
+        self.get(FILE).map(|path| (FILE, path)).into_iter().collect()
+    }
+
+    /// Adds the text of the file that a variable names; `None` says that it could not be read.
+    #[must_use]
+    pub fn with_file(mut self, variable: &str, text: Option<String>) -> Self {
+        self.files.insert(variable.to_owned(), text);
+        self
+    }
+
+    /// A variable's value, if it is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(ExposeSecret::expose_secret)
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+fn is_known(name: &str, custom: &[CustomSecret]) -> bool {
+    CONTROL.contains(&name)
+        || Service::ALL.into_iter().any(|service| service.variables().contains(&name))
+        || custom.iter().flat_map(CustomSecret::variables).any(|variable| variable == name)
+}
+
+/// What the variables say of one service: a payload in the stored shape, and what is wrong before its schema is asked.
+pub(crate) struct Assembled {
+    pub(crate) payload: Wiped,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// The variable that fills a field of a service, for violations.
+pub(crate) fn variable_for(service: Service, path: &str, variables: &Variables) -> Option<&'static str> {
+    let by_url = |url: &'static str, single: &'static str| if variables.get(url).is_some() { url } else { single };
+    Some(match (service, path) {
+        (Service::Database, "/host") => by_url("DATABASE_URL", "DB_HOST"),
+        (Service::Database, "/port") => by_url("DATABASE_URL", "DB_PORT"),
+        (Service::Database, "/database") => by_url("DATABASE_URL", "DB_NAME"),
+        (Service::Database, "/username") => by_url("DATABASE_URL", "DB_USER"),
+        (Service::Database, "/password") => by_url("DATABASE_URL", "DB_PASSWORD"),
+        (Service::Database, "/ssl" | "/ssl/rejectUnauthorized") => by_url("DATABASE_URL", "DB_SSL"),
+        (Service::Database, "/ssl/ca") if variables.get("DB_SSL_CA").is_none() => FILE,
+        (Service::Database, "/ssl/ca") => "DB_SSL_CA",
+        (Service::Redis, "/host") => by_url("REDIS_URL", "REDIS_HOST"),
+        (Service::Redis, "/port") => by_url("REDIS_URL", "REDIS_PORT"),
+        (Service::Redis, "/password") => by_url("REDIS_URL", "REDIS_PASSWORD"),
+        (Service::Redis, "/db") => by_url("REDIS_URL", "REDIS_DB"),
+        (Service::Redis, "/username") => "REDIS_URL",
+        (Service::Redis, "/tls") => "REDIS_TLS",
+        (Service::Security, "/sessionSecret") => "SESSION_SECRET",
+        (Service::Security, "/jwtSecret") => "JWT_SECRET",
+        (Service::Security, "/internalApiKey") => "INTERNAL_API_KEY",
+        (Service::Stripe, "/publicKey") => "STRIPE_PUBLIC_KEY",
+        (Service::Stripe, "/privateKey") => "STRIPE_PRIVATE_KEY",
+        (Service::Stripe, "/webhookSecret") => "STRIPE_WEBHOOK_SECRET",
+        (Service::Email, "/smtpUser") => "EMAIL_USER",
+        (Service::Email, "/smtpPassword") => "EMAIL_PASS",
+        (Service::Email, "/fromAddress") => "EMAIL_FROM",
+        (Service::Email, "/host") => "EMAIL_HOST",
+        (Service::Email, "/port") => "EMAIL_PORT",
+        (Service::GovernmentPortal, "/username") => "GOVT_USERNAME",
+        (Service::GovernmentPortal, "/password") => "GOVT_PASSWORD",
+        (Service::GovernmentPortal, "/loginUrl") => "GOVT_SITE_LOGIN_URL",
+        (Service::Monitoring, "/sentryDsn") => "SENTRY_DSN",
+        (Service::Monitoring, "/datadogApiKey") => "DATADOG_API_KEY",
+        (Service::Monitoring, "/newRelicLicenseKey") => "NEW_RELIC_LICENSE_KEY",
+        _ => return None,
+    })
+}
+
+/// The payload that the variables make for a built-in service.
+pub(crate) fn assemble(service: Service, variables: &Variables) -> Assembled {
+    let mut assembly = Assembly { variables, payload: Map::new(), violations: vec![] };
+    match service {
+        Service::Database => assembly.database(),
+        Service::Redis => assembly.redis(),
+        Service::Security => assembly.copy(service, &["/sessionSecret", "/jwtSecret", "/internalApiKey"]),
+        Service::Stripe => assembly.copy(service, &["/publicKey", "/privateKey", "/webhookSecret"]),
+        Service::Email => assembly.copy(service, &["/smtpUser", "/smtpPassword", "/fromAddress", "/host", "/port"]),
+        Service::GovernmentPortal => assembly.copy(service, &["/username", "/password", "/loginUrl"]),
+        Service::Monitoring => assembly.copy(service, &["/sentryDsn", "/datadogApiKey", "/newRelicLicenseKey"]),
+    }
+    Assembled { payload: Wiped(Value::Object(assembly.payload)), violations: assembly.violations }
+}
+
+/// The payload that the variables make for a custom secret.
+pub(crate) fn assemble_custom(secret: &CustomSecret, variables: &Variables) -> Assembled {
+    let mut payload = Map::new();
+    for (name, field) in &secret.fields {
+        if let Some(value) = field.variable.as_deref().and_then(|variable| variables.get(variable)) {
+            payload.insert(name.clone(), value.into());
+        }
+    }
+    Assembled { payload: Wiped(Value::Object(payload)), violations: vec![] }
+}
+
+struct Assembly<'a> {
+    variables: &'a Variables,
+    payload: Map<String, Value>,
+    violations: Vec<Violation>,
+}
+
+impl Assembly<'_> {
+    fn copy(&mut self, service: Service, paths: &[&str]) {
+        for path in paths {
+            if let Some(value) = variable_for(service, path, self.variables).and_then(|name| self.variables.get(name)) {
+                self.payload.insert(path[1..].to_owned(), value.into());
+            }
+        }
+    }
+
+    fn database(&mut self) {
+        let mut ssl = None;
+        if let Some(url) = self.connection_url("DATABASE_URL", &["postgres", "postgresql"]) {
+            self.put("database", decoded(url.path().trim_start_matches('/')));
+            for (name, value) in url.query_pairs() {
+                match (&*name, &*value) {
+                    ("sslmode", "disable") | ("ssl", "false" | "0") => ssl = Some(Value::Bool(false)),
+                    ("sslmode", "no-verify") => ssl = Some(json!({ "rejectUnauthorized": false })),
+                    ("sslmode", "prefer" | "require" | "verify-ca" | "verify-full") | ("ssl", "true" | "1") => {
+                        ssl = Some(json!({}));
+                    }
+                    ("sslmode" | "ssl", _) => self.violate("/ssl", Rule::Type, "DATABASE_URL has an unknown sslmode"),
+                    _ => self.put(&name, value.clone().into_owned()),
+                }
+            }
+        } else if self.variables.get("DATABASE_URL").is_none() {
+            self.copy(Service::Database, &["/host", "/port", "/database", "/username", "/password"]);
+        }
+        match self.flag("DB_SSL", "/ssl") {
+            Some(true) if !ssl.as_ref().is_some_and(Value::is_object) => ssl = Some(json!({})),
+            Some(false) => ssl = Some(Value::Bool(false)),
+            _ => {}
+        }
+        let ca = self.database_ca();
+        if let (Some(ca), true) = (ca, ssl != Some(Value::Bool(false))) {
+            ssl.get_or_insert_with(|| json!({}))["ca"] = ca.into();
+        }
+        if let Some(ssl @ Value::Object(_)) = ssl {
+            self.payload.insert("ssl".into(), ssl);
+        }
+    }
+
+    fn database_ca(&mut self) -> Option<String> {
+        if let Some(ca) = self.variables.get("DB_SSL_CA") {
+            return Some(ca.to_owned());
+        }
+        self.variables.get(FILE)?;
+        let text = self.variables.files.get(FILE).cloned().flatten();
+        if text.is_none() {
+            self.violate("/ssl/ca", Rule::FileReadable, "the file that RDS_CA_CERT_PATH names cannot be read");
+        }
+        text
+    }
+
+    fn redis(&mut self) {
+        let mut tls = None;
+        if let Some(url) = self.connection_url("REDIS_URL", &["redis", "rediss"]) {
+            tls = Some(url.scheme() == "rediss");
+            let db = url.path().trim_start_matches('/');
+            if !db.is_empty() {
+                self.put("db", decoded(db));
+            }
+        } else if self.variables.get("REDIS_URL").is_none() {
+            self.copy(Service::Redis, &["/host", "/port", "/password", "/db"]);
+        }
+        if self.flag("REDIS_TLS", "/tls").or(tls) == Some(true) {
+            self.payload.insert("tls".into(), json!({}));
+        }
+    }
+
+    /// Host, port, user and password of a connection URL; the rest is left to the caller.
+    fn connection_url(&mut self, variable: &'static str, schemes: &[&str]) -> Option<url::Url> {
+        let text = self.variables.get(variable)?;
+        let url = url::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme()) && url.host_str().is_some());
+        let Some(url) = url else {
+            let [first, second] = schemes else { return None };
+            let message = format!(
+                "{variable} must be a URL like {first}://user:password@host:port/name (or {second}://), \
+                 with special characters in user and password percent-encoded"
+            );
+            self.violate("", Rule::Url, &message);
+            return None;
+        };
+        self.put("host", url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned());
+        if let Some(port) = url.port() {
+            self.payload.insert("port".into(), port.into());
+        }
+        for (field, value) in [("username", url.username()), ("password", url.password().unwrap_or_default())] {
+            if !value.is_empty() {
+                self.put(field, decoded(value));
+            }
+        }
+        Some(url)
+    }
+
+    fn flag(&mut self, variable: &str, path: &str) -> Option<bool> {
+        let text = self.variables.get(variable)?;
+        let flag = schema::boolean_word(text);
+        if flag.is_none() {
+            self.violate(path, Rule::Type, &format!("{variable} must be true or false"));
+        }
+        flag
+    }
+
+    fn put(&mut self, field: &str, value: String) {
+        self.payload.insert(field.to_owned(), Value::String(value));
+    }
+
+    fn violate(&mut self, path: &str, rule: Rule, message: &str) {
+        self.violations.push(Violation { path: path.to_owned(), rule, message: message.to_owned() });
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}

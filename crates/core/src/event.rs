@@ -1,0 +1,102 @@
+//! What happened, for logs, alerts and listeners. Holds no value.
+
+use serde::Serialize;
+
+use crate::error::{ErrorKind, Violation};
+use crate::policy::Timestamp;
+use crate::service::ServiceId;
+use crate::snapshot::Origin;
+
+/// Something that happened to one service's secret.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// When, on the driver's monotonic clock.
+    pub at: Timestamp,
+    /// Whose secret it is.
+    pub service: ServiceId,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
+pub enum EventKind {
+    /// A fetch failed.
+    Failed {
+        /// Why.
+        error: ErrorKind,
+        /// What was tried and what to do.
+        message: String,
+        /// How many fetches of this secret failed in a row.
+        consecutive_failures: u32,
+        /// When the next try comes, in milliseconds from now.
+        retry_in_ms: u64,
+    },
+    /// Reads are answered from the environment because of this error.
+    Fallback {
+        /// Why the secret could not be fetched.
+        error: ErrorKind,
+    },
+    /// A version is malformed or violates the schema; it replaces nothing.
+    Invalid {
+        /// The bad version; none where the environment is the source.
+        version_id: Option<String>,
+        /// Everything that is wrong with it.
+        violations: Vec<Violation>,
+    },
+    /// The first value.
+    Loaded {
+        /// Where it came from.
+        origin: Origin,
+        /// Its version; none from the environment.
+        version_id: Option<String>,
+        /// What is worth a warning.
+        warnings: Vec<Violation>,
+    },
+    /// A fetch succeeded again after failures.
+    Recovered {
+        /// How many fetches had failed in a row.
+        failures: u32,
+        /// Whether reads were answered from the environment meanwhile.
+        from_fallback: bool,
+    },
+    /// A fetch confirmed the version held.
+    Refreshed {
+        /// The version held.
+        version_id: String,
+    },
+    /// Another version is current; reads already answer it.
+    Rotated {
+        /// The version before.
+        from: String,
+        /// The version now.
+        to: String,
+        /// What is worth a warning in the new version.
+        warnings: Vec<Violation>,
+    },
+    /// A value past its lifetime is served because revalidation failed.
+    Stale {
+        /// How long it has been held, in milliseconds.
+        age_ms: u64,
+        /// When it is gone, in milliseconds from now.
+        expires_in_ms: u64,
+    },
+}
+
+impl EventKind {
+    /// The event's name: `loaded`, `refreshed`, `rotated`, `stale`, `fallback`, `recovered`, `invalid` or `failed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "failed",
+            Self::Fallback { .. } => "fallback",
+            Self::Invalid { .. } => "invalid",
+            Self::Loaded { .. } => "loaded",
+            Self::Recovered { .. } => "recovered",
+            Self::Refreshed { .. } => "refreshed",
+            Self::Rotated { .. } => "rotated",
+            Self::Stale { .. } => "stale",
+        }
+    }
+}

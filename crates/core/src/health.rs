@@ -1,0 +1,160 @@
+//! Health: the state of everything, without values.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::{ErrorKind, Violation};
+use crate::fetch::{Call, Operation};
+use crate::name::{Environment, SecretId};
+use crate::options::{Options, SourceKind};
+use crate::policy::{Freshness, Timestamp, milliseconds};
+use crate::service::ServiceId;
+use crate::slot::Slot;
+use crate::snapshot::{Origin, ReadCounts};
+
+/// The state of everything, without values.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// The worst of all services.
+    pub status: Status,
+    /// The deployment environment.
+    pub environment: Environment,
+    /// Where values come from.
+    pub source: SourceKind,
+    /// Each service asked for, in the order of the catalogue, then the custom secrets.
+    pub services: Vec<ServiceHealth>,
+    /// The calls made so far, by operation and outcome.
+    pub fetches: Vec<FetchCount>,
+}
+
+/// How well the whole is. The worst comes last.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Everything is fresh.
+    Healthy,
+    /// Something is stale, or from the environment though another source is meant.
+    Degraded,
+    /// A required service cannot be read.
+    Unavailable,
+}
+
+/// The state of one service.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceHealth {
+    /// Which service.
+    pub service: ServiceId,
+    /// The secret's name or ARN.
+    pub secret_id: SecretId,
+    /// Whether the application cannot do without it.
+    pub required: bool,
+    /// How well this service is.
+    pub status: Status,
+    /// Where reads are answered from; none if they are not.
+    pub origin: Option<Origin>,
+    /// Whether the value is within its lifetime.
+    pub freshness: Option<Freshness>,
+    /// How long ago the value was fetched or confirmed, in milliseconds.
+    pub age_ms: Option<u64>,
+    /// The version held.
+    pub version_id: Option<String>,
+    /// The region that answered.
+    pub region: Option<String>,
+    /// When the next fetch comes, in milliseconds from now; none while one is under way or if none will come.
+    pub next_refresh_ms: Option<u64>,
+    /// How many fetches failed in a row.
+    pub consecutive_failures: u32,
+    /// Why the last one failed, if it did.
+    pub last_error: Option<ErrorKind>,
+    /// What is worth a warning in the value, such as an expired certificate.
+    pub warnings: Vec<Violation>,
+    /// How reads were answered so far.
+    pub reads: ReadCounts,
+}
+
+/// Calls of one operation with one outcome.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchCount {
+    /// Which operation.
+    pub operation: Operation,
+    /// How the calls failed; none for those that succeeded.
+    pub error: Option<ErrorKind>,
+    /// How many.
+    pub count: u64,
+    /// The time they took together, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// The calls so far.
+#[derive(Default)]
+pub(crate) struct FetchCounts(BTreeMap<(Operation, Option<ErrorKind>), (u64, Duration)>);
+
+impl FetchCounts {
+    pub(crate) fn add(&mut self, calls: &[Call]) {
+        for call in calls {
+            let (count, duration) = self.0.entry((call.operation, call.error)).or_default();
+            *count += 1;
+            *duration = duration.saturating_add(call.duration.unwrap_or_default());
+        }
+    }
+}
+
+impl Health {
+    pub(crate) fn of<'s>(
+        options: &Options,
+        slots: impl Iterator<Item = &'s Slot>,
+        fetches: &FetchCounts,
+        now: Timestamp,
+    ) -> Self {
+        let services: Vec<_> = slots.map(|slot| ServiceHealth::of(slot, options.source, now)).collect();
+        let fetches = fetches.0.iter().map(|(&(operation, error), &(count, duration))| {
+            let duration_ms = milliseconds(duration);
+            FetchCount { operation, error, count, duration_ms }
+        });
+        Self {
+            status: services.iter().map(|service| service.status).max().unwrap_or(Status::Healthy),
+            environment: options.environment.clone(),
+            source: options.source,
+            fetches: fetches.collect(),
+            services,
+        }
+    }
+}
+
+impl ServiceHealth {
+    fn of(slot: &Slot, source: SourceKind, now: Timestamp) -> Self {
+        let snapshot = slot.snapshot();
+        let read = snapshot.answer(now).ok().map(|read| (read.origin, read.freshness));
+        let required = !slot.service.is_optional();
+        let status = match &read {
+            Some((Origin::SecretsManager, Freshness::Fresh)) => Status::Healthy,
+            Some((Origin::Environment, _)) if source == SourceKind::Environment => Status::Healthy,
+            _ if slot.is_absent() => Status::Healthy,
+            None if required => Status::Unavailable,
+            Some(_) | None => Status::Degraded,
+        };
+        let is_held = matches!(read, Some((Origin::SecretsManager, _)));
+        let entry = slot.entry.as_ref().filter(|_| is_held);
+        Self {
+            service: slot.service.clone(),
+            secret_id: slot.secret_id.clone(),
+            required,
+            status,
+            origin: read.map(|(origin, _)| origin),
+            freshness: read.map(|(_, freshness)| freshness),
+            age_ms: entry.map(|entry| milliseconds(now.since(entry.fetched_at))),
+            version_id: entry.map(|entry| entry.version_id.to_string()),
+            region: entry.and_then(|entry| entry.region.clone()),
+            next_refresh_ms: slot.current.due.map(|due| milliseconds(due.since(now))),
+            consecutive_failures: slot.current.failures,
+            last_error: slot.failure.as_ref().map(crate::Error::kind),
+            warnings: slot.warnings().to_vec(),
+            reads: snapshot.reads(),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod engine;
+mod environment;
+mod error;
+mod event;
+mod fetch;
+mod health;
+mod name;
+mod options;
+mod policy;
+mod retry;
+pub mod schema;
+mod service;
+mod slot;
+mod snapshot;
+
+pub use engine::{Engine, Refresh};
+pub use environment::Variables;
+pub use error::{Error, ErrorKind, Rule, Violation};
+pub use event::{Event, EventKind};
+pub use fetch::{Call, Failure, Fetch, FetchId, Fetched, Operation, Outcome, Payload, Request, Stage};
+pub use health::{FetchCount, Health, ServiceHealth, Status};
+pub use name::{Arn, Environment, SecretId, SecretName};
+pub use options::{Connection, CustomSecret, DatabaseDefaults, Field, FieldType, Options, SourceKind};
+pub use policy::{Backoff, CachePolicy, Freshness, Timestamp, UnixTime};
+pub use retry::{LoginRetry, RetryStep};
+pub use schema::Config;
+pub use service::{Service, ServiceId};
+pub use snapshot::{Origin, Read, ReadCounts, Snapshot};

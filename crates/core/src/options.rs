@@ -1,0 +1,505 @@
+//! Options: one schema for every runtime. JSON in, every violation out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::environment::Variables;
+use crate::error::{Error, ErrorKind, Rule, Violation};
+use crate::name::{Environment, SecretId, SecretName, is_region};
+use crate::policy::{CachePolicy, UnixTime};
+use crate::schema::{Fields, Findings, boolean_word, nearest};
+use crate::service::{Service, ServiceId};
+
+const DEFAULT_PREFIX: &str = "permisos";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A week, in seconds: more is a mistake, most likely milliseconds.
+const LONGEST: i64 = 7 * 24 * 3600;
+/// More custom secrets than this are more likely a mistake than an application.
+const CUSTOM_LIMIT: usize = 1000;
+
+/// What the engine and its driver are to do, checked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The deployment environment: the names' second segment.
+    pub environment: Environment,
+    /// Where values come from.
+    pub source: SourceKind,
+    /// The services asked for, in the order of the catalogue.
+    pub services: Vec<Service>,
+    /// The application's own secrets.
+    pub custom: Vec<CustomSecret>,
+    /// The secret of each service asked for and of each custom secret.
+    pub secret_ids: BTreeMap<ServiceId, SecretId>,
+    /// How long values may be served.
+    pub cache: CachePolicy,
+    /// Whether the environment may stand in when retrieval fails.
+    pub environment_fallback: bool,
+    /// Where the database is, for a secret that RDS manages.
+    pub database: DatabaseDefaults,
+    /// How the driver's source reaches Secrets Manager.
+    pub connection: Connection,
+    /// The wall clock at `Timestamp(0)`: dates certificates and versions, never lifetimes.
+    pub started_at: UnixTime,
+    /// Seeds lifetimes and waits. Give each process its own, or a fleet moves in step.
+    pub seed: u64,
+}
+
+/// Where values come from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// The AWS Secrets Manager Agent, or the Lambda extension, on localhost.
+    Agent,
+    /// AWS Secrets Manager.
+    Aws,
+    /// Environment variables.
+    Environment,
+}
+
+/// How the driver's source reaches Secrets Manager. The engine itself reads only the first region.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Connection {
+    /// Regions in order: the primary, then replicas. Empty: the region that the AWS configuration names.
+    pub regions: Vec<String>,
+    /// Another endpoint than AWS's, e.g. a VPC endpoint or an emulator.
+    pub endpoint_url: Option<String>,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// A role to assume.
+    pub role_arn: Option<String>,
+    /// The longest time for one call in one region.
+    pub timeout: Duration,
+}
+
+/// Where the database is, for a secret that holds only user name and password.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DatabaseDefaults {
+    /// Host name or address.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// The database's name.
+    pub database: Option<String>,
+}
+
+/// A secret that the application defines: id `{service}/{secret-type}` and fields.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CustomSecret {
+    /// `{service}/{secret-type}`, e.g. `whatsapp/api`.
+    pub id: ServiceId,
+    /// The fields by name.
+    pub fields: BTreeMap<String, Field>,
+}
+
+impl CustomSecret {
+    /// The environment variables that its fields fall back to.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.fields.values().filter_map(|field| field.variable.as_deref())
+    }
+}
+
+/// A field of a custom secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Field {
+    /// The type of its value.
+    pub kind: FieldType,
+    /// Whether it has to be there. Default true.
+    pub required: bool,
+    /// The fewest characters of a string.
+    pub min_length: usize,
+    /// The environment variable that it falls back to.
+    pub variable: Option<String>,
+}
+
+/// The type of a custom field.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldType {
+    /// True or false.
+    Boolean,
+    /// A whole number that JavaScript holds exactly.
+    Integer,
+    /// Text.
+    String,
+    /// An absolute URL, as text.
+    Url,
+}
+
+impl Options {
+    /// Reads options as every runtime takes them, with the variables that they name. Durations are in seconds.
+    ///
+    /// | option | default |
+    /// |---|---|
+    /// | `environment` | `PERMISOS_ENVIRONMENT`, else `NODE_ENV`, else `development` |
+    /// | `source` | by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere |
+    /// | `services` | all seven |
+    /// | `prefix` | `permisos` |
+    /// | `secretIds` | by the naming convention |
+    /// | `secrets` | no custom ones |
+    /// | `ttl` | 3600 |
+    /// | `staleIfError` | 86400 |
+    /// | `previousFor` | 86400 |
+    /// | `environmentFallback` | true |
+    /// | `database` | nothing: `{ host, port, database }` completes a secret that RDS manages |
+    /// | `region`, `regions` | what the AWS configuration names |
+    /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
+    /// | `timeout` | 5 |
+    pub fn parse<K: AsRef<str>, V: Into<String>>(
+        options: &Map<String, Value>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(Self, Variables), Error> {
+        let mut findings =
+            Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut fields = Fields::new(options, &mut findings);
+        let custom = read_custom(&mut fields);
+        let variables = Variables::new(variables, &custom);
+        let options = Self::read(&mut fields, custom, &variables);
+        fields.deny_rest("an option");
+        match options {
+            Some(options) if findings.violations.is_empty() => Ok((options, variables)),
+            _ => {
+                Err(Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", findings.violations))
+            }
+        }
+    }
+
+    fn read(fields: &mut Fields<'_, '_>, custom: Vec<CustomSecret>, variables: &Variables) -> Option<Self> {
+        let environment = read_environment(fields, variables);
+        let source = read_source(fields, variables, environment.as_ref());
+        let services = read_services(fields);
+        let prefix = read_prefix(fields);
+        let secret_ids = match (&environment, &prefix) {
+            (Some(environment), Some(prefix)) => read_secret_ids(fields, environment, prefix, &services, &custom),
+            _ => None,
+        };
+        let defaults = CachePolicy::default();
+        let cache = CachePolicy {
+            ttl: read_seconds(fields, "ttl", 1, defaults.ttl),
+            stale_if_error: read_seconds(fields, "staleIfError", 0, defaults.stale_if_error),
+            previous_for: read_seconds(fields, "previousFor", 0, defaults.previous_for),
+        };
+        let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
+        let database = read_database(fields);
+        let connection = read_connection(fields, variables);
+        let started_at = read_number(fields, "startedAt");
+        let seed = read_number(fields, "seed");
+        Some(Self {
+            environment: environment?,
+            source: source?,
+            services,
+            custom,
+            secret_ids: secret_ids?,
+            cache,
+            environment_fallback,
+            database,
+            connection,
+            started_at: UnixTime(started_at),
+            seed,
+        })
+    }
+
+    /// The names of the variables to ask the environment for, before the options are checked.
+    pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
+        let mut findings =
+            Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        Variables::names(&read_custom(&mut Fields::new(options, &mut findings)))
+    }
+
+    /// Every service asked for, the built-in ones first.
+    pub fn service_ids(&self) -> impl Iterator<Item = ServiceId> {
+        let built_in = self.services.iter().map(|&service| service.into());
+        built_in.chain(self.custom.iter().map(|custom| custom.id.clone()))
+    }
+}
+
+fn read_environment(fields: &mut Fields<'_, '_>, variables: &Variables) -> Option<Environment> {
+    let option = fields.text("environment");
+    let candidates = [
+        ("the option", option),
+        ("the variable PERMISOS_ENVIRONMENT", variables.get("PERMISOS_ENVIRONMENT")),
+        ("the variable NODE_ENV", variables.get("NODE_ENV")),
+    ];
+    let (from, text) =
+        candidates.into_iter().find_map(|(from, text)| Some((from, text?))).unwrap_or(("the default", "development"));
+    match Environment::parse(text) {
+        Ok(environment) => Some(environment),
+        Err(phrase) => {
+            fields.violate("environment", Rule::Name, &format!("{phrase} ({from})"));
+            None
+        }
+    }
+}
+
+fn read_source(
+    fields: &mut Fields<'_, '_>,
+    variables: &Variables,
+    environment: Option<&Environment>,
+) -> Option<SourceKind> {
+    if let Some(text) = fields.text("source") {
+        let source = match text {
+            "agent" => SourceKind::Agent,
+            "aws" => SourceKind::Aws,
+            "environment" => SourceKind::Environment,
+            _ => {
+                fields.violate("source", Rule::Type, "must be aws, agent or environment");
+                return None;
+            }
+        };
+        return Some(source);
+    }
+    if let Some(text) = variables.get("USE_SECRETS_MANAGER") {
+        return match boolean_word(text) {
+            Some(true) => Some(SourceKind::Aws),
+            Some(false) => Some(SourceKind::Environment),
+            None => {
+                let phrase = "is unset, and the variable USE_SECRETS_MANAGER must be true or false";
+                fields.violate("source", Rule::Type, phrase);
+                None
+            }
+        };
+    }
+    environment.map(|it| if it.defaults_to_aws() { SourceKind::Aws } else { SourceKind::Environment })
+}
+
+fn read_services(fields: &mut Fields<'_, '_>) -> Vec<Service> {
+    let Some(list) = fields.list("services") else { return Service::ALL.to_vec() };
+    let mut asked = vec![];
+    for (index, item) in list.iter().enumerate() {
+        let path = format!("services/{index}");
+        let name = item.as_str().unwrap_or_default();
+        match name.parse::<Service>() {
+            Ok(service) => asked.push(service),
+            Err(()) => violate_service(fields, &path, name, Service::ALL.map(Service::as_str).into_iter()),
+        }
+    }
+    Service::ALL.into_iter().filter(|service| asked.contains(service)).collect()
+}
+
+fn violate_service<'n>(
+    fields: &mut Fields<'_, '_>,
+    path: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+) {
+    let hint = nearest(name, known.clone()).map_or_else(
+        || format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    fields.findings.violate(&format!("/{path}"), Rule::UnknownOption, &format!("is not a service asked for: {hint}"));
+}
+
+fn read_prefix(fields: &mut Fields<'_, '_>) -> Option<String> {
+    let prefix = fields.text("prefix").unwrap_or(DEFAULT_PREFIX);
+    if SecretName::parse(prefix).is_ok() && !prefix.starts_with('/') && !prefix.ends_with('/') {
+        return Some(prefix.to_owned());
+    }
+    fields.violate("prefix", Rule::Name, "must be characters of A-Za-z0-9/_+=.@-, without a slash at its ends");
+    None
+}
+
+fn read_secret_ids(
+    fields: &mut Fields<'_, '_>,
+    environment: &Environment,
+    prefix: &str,
+    services: &[Service],
+    custom: &[CustomSecret],
+) -> Option<BTreeMap<ServiceId, SecretId>> {
+    let mut ids = BTreeMap::new();
+    let known = || services.iter().map(|it| it.as_str()).chain(custom.iter().map(|it| it.id.as_str()));
+    fields.object("secretIds", |fields| {
+        for name in fields.names() {
+            let Some(text) = fields.text(name) else { continue };
+            match SecretId::parse(text) {
+                // A service that is not asked for may stay configured.
+                _ if !known().any(|known| known == name) && name.parse::<Service>().is_ok() => {}
+                _ if !known().any(|known| known == name) => {
+                    let path = format!("secretIds/{}", name.replace('~', "~0").replace('/', "~1"));
+                    violate_service(fields, &path, name, known());
+                }
+                Ok(id) => {
+                    ids.insert(ServiceId::from(name), id);
+                }
+                Err(phrase) => fields.violate(name, Rule::Name, phrase),
+            }
+        }
+    });
+    let suffixes = services.iter().map(|it| (ServiceId::from(*it), it.suffix()));
+    let suffixes = suffixes.chain(custom.iter().map(|it| (it.id.clone(), it.id.as_str())));
+    for (service, suffix) in suffixes {
+        if ids.contains_key(&service) {
+            continue;
+        }
+        let Ok(name) = SecretName::parse(&format!("{prefix}/{environment}/{suffix}")) else {
+            fields.violate("prefix", Rule::Name, "makes a secret's name longer than 512 characters");
+            return None;
+        };
+        ids.insert(service, SecretId::Name(name));
+    }
+    Some(ids)
+}
+
+fn read_seconds(fields: &mut Fields<'_, '_>, name: &str, least: i64, default: Duration) -> Duration {
+    let seconds = fields.integer(name, least, LONGEST).and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or(default, Duration::from_secs)
+}
+
+fn read_number(fields: &mut Fields<'_, '_>, name: &str) -> u64 {
+    fields.integer(name, 0, i64::MAX).and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+}
+
+fn read_database(fields: &mut Fields<'_, '_>) -> DatabaseDefaults {
+    let read = fields.object("database", |fields| {
+        let host = if fields.has("host") { fields.host("host").map(str::to_owned) } else { None };
+        let port = fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());
+        let database = fields.text("database").map(str::to_owned);
+        let known = ["host", "port", "database"];
+        for name in fields.names().filter(|name| !known.contains(name)) {
+            fields.violate(name, Rule::UnknownOption, "is not an option: known are host, port, database");
+        }
+        DatabaseDefaults { host, port, database }
+    });
+    read.unwrap_or_default()
+}
+
+fn read_connection(fields: &mut Fields<'_, '_>, variables: &Variables) -> Connection {
+    let mut regions = vec![];
+    if let Some(list) = fields.list("regions") {
+        for (index, item) in list.iter().enumerate() {
+            match item.as_str().filter(|region| is_region(region)) {
+                Some(region) if regions.iter().any(|it| it == region) => {
+                    fields.findings.violate(&format!("/regions/{index}"), Rule::Unique, "is listed before");
+                }
+                Some(region) => regions.push(region.to_owned()),
+                None => {
+                    let phrase = "must be a region such as us-east-1";
+                    fields.findings.violate(&format!("/regions/{index}"), Rule::Name, phrase);
+                }
+            }
+        }
+    }
+    if let Some(region) = fields.text("region") {
+        if fields.has("regions") {
+            fields.violate("region", Rule::Unique, "goes without `regions`: give one of the two");
+        } else if is_region(region) {
+            regions.push(region.to_owned());
+        } else {
+            fields.violate("region", Rule::Name, "must be a region such as us-east-1");
+        }
+    }
+    if regions.is_empty() {
+        let region = variables.get("AWS_REGION").or_else(|| variables.get("AWS_DEFAULT_REGION"));
+        regions.extend(region.filter(|region| is_region(region)).map(str::to_owned));
+    }
+    let endpoint_url = fields.url("endpointUrl").map(str::to_owned);
+    if endpoint_url.as_deref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        fields.violate("endpointUrl", Rule::Url, "must be an http or https URL");
+    }
+    let role_arn = fields.text("roleArn").map(str::to_owned);
+    if role_arn.as_deref().is_some_and(|arn| !(arn.starts_with("arn:aws") && arn.contains(":role/"))) {
+        fields.violate("roleArn", Rule::Name, "must be a role's ARN like arn:aws:iam::123456789012:role/name");
+    }
+    Connection {
+        regions,
+        endpoint_url,
+        profile: fields.text("profile").map(str::to_owned),
+        role_arn,
+        timeout: fields
+            .integer("timeout", 1, 60)
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+    }
+}
+
+fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<CustomSecret> {
+    let Some(list) = fields.list("secrets") else { return vec![] };
+    if list.len() > CUSTOM_LIMIT {
+        fields.violate("secrets", Rule::Range, &format!("must be {CUSTOM_LIMIT} at most"));
+        return vec![];
+    }
+    let mut custom: Vec<CustomSecret> = vec![];
+    for (index, item) in list.iter().enumerate() {
+        let path = format!("/secrets/{index}");
+        let mut violations = vec![];
+        let mut violate = |below: &str, rule, message: &str| {
+            violations.push(Violation { path: format!("{path}{below}"), rule, message: message.to_owned() });
+        };
+        let Some(object) = item.as_object() else {
+            violate("", Rule::Type, "must be a definition { id, fields }");
+            fields.findings.violations.extend(violations);
+            continue;
+        };
+        let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
+        let segments: Vec<&str> = id.split('/').collect();
+        if segments.len() != 2 || segments.iter().any(|it| it.is_empty()) || SecretName::parse(id).is_err() {
+            violate("/id", Rule::Name, "must be {service}/{secret-type} of A-Za-z0-9_+=.@-, e.g. whatsapp/api");
+        } else if custom.iter().any(|it| it.id.as_str() == id) {
+            violate("/id", Rule::Unique, "is defined before");
+        }
+        for name in object.keys().filter(|name| !matches!(name.as_str(), "id" | "fields")) {
+            violate(&format!("/{name}"), Rule::UnknownOption, "is not part of a definition: known are id, fields");
+        }
+        let mut read = BTreeMap::new();
+        match object.get("fields").and_then(Value::as_object).filter(|it| !it.is_empty()) {
+            Some(definitions) => {
+                for (name, definition) in definitions {
+                    let below = format!("/fields/{}", name.replace('~', "~0").replace('/', "~1"));
+                    read_field(definition, &mut |rest, rule, message| {
+                        violate(&format!("{below}{rest}"), rule, message);
+                    })
+                    .map(|field| read.insert(name.clone(), field));
+                    if name == "extra" {
+                        violate(&below, Rule::Unique, "is the name under which unknown fields are handed out");
+                    }
+                }
+            }
+            None => violate("/fields", Rule::Required, "must be an object of at least one field"),
+        }
+        if violations.is_empty() {
+            custom.push(CustomSecret { id: id.into(), fields: read });
+        }
+        fields.findings.violations.extend(violations);
+    }
+    custom
+}
+
+fn read_field(definition: &Value, violate: &mut dyn FnMut(&str, Rule, &str)) -> Option<Field> {
+    let Some(definition) = definition.as_object() else {
+        violate("", Rule::Type, "must be an object { type, required?, minLength?, variable? }");
+        return None;
+    };
+    let known = ["type", "required", "minLength", "variable"];
+    for name in definition.keys().filter(|name| !known.contains(&name.as_str())) {
+        let message = format!("is not part of a field: known are {}", known.join(", "));
+        violate(&format!("/{name}"), Rule::UnknownOption, &message);
+    }
+    let kind = match definition.get("type").map_or(Some("string"), Value::as_str) {
+        Some("boolean") => FieldType::Boolean,
+        Some("integer") => FieldType::Integer,
+        Some("string") => FieldType::String,
+        Some("url") => FieldType::Url,
+        _ => {
+            violate("/type", Rule::Type, "must be string, integer, boolean or url");
+            return None;
+        }
+    };
+    let required = definition.get("required").map_or(Some(true), Value::as_bool);
+    if required.is_none() {
+        violate("/required", Rule::Type, "must be true or false");
+    }
+    let min_length = definition.get("minLength").map_or(Some(0), Value::as_u64).and_then(|it| usize::try_from(it).ok());
+    if min_length.is_none() || (min_length > Some(0) && kind != FieldType::String) {
+        violate("/minLength", Rule::Type, "must be a whole number, on a field of type string");
+    }
+    let variable = definition.get("variable").map(|it| it.as_str().filter(|it| is_variable(it)));
+    if variable == Some(None) {
+        violate("/variable", Rule::Type, "must be the name of an environment variable");
+    }
+    Some(Field { kind, required: required?, min_length: min_length?, variable: variable.flatten().map(str::to_owned) })
+}
+
+fn is_variable(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}

@@ -1,0 +1,135 @@
+//! PostgreSQL.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::view::{self, Describe, Extra, View};
+use super::{Context, Fields, certificate};
+use crate::environment;
+use crate::service::Service;
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// How to connect to PostgreSQL. User name and password are always of one version.
+pub struct DatabaseConfig {
+    /// Host name or address.
+    pub host: String,
+    /// Port; 5432 where none is stored.
+    pub port: u16,
+    /// The database's name (`dbname` in AWS's own secrets).
+    pub database: String,
+    /// The user.
+    pub username: String,
+    /// The user's password.
+    pub password: SecretString,
+    /// TLS, where it is asked for.
+    pub ssl: Option<DatabaseSsl>,
+    /// `postgresql://user:password@host:port/database`, user and password percent-encoded.
+    pub url: SecretString,
+    /// Fields that the schema does not name, such as AWS's `engine`.
+    pub extra: Extra,
+}
+
+/// TLS towards the database.
+#[derive(Debug)]
+pub struct DatabaseSsl {
+    /// Whether the server's certificate is verified; true unless switched off.
+    pub reject_unauthorized: bool,
+    /// Certificate authorities to trust, as PEM text.
+    pub ca: Option<String>,
+}
+
+impl DatabaseConfig {
+    pub(crate) fn read(fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Option<Self> {
+        let host = fields.host("host");
+        let port = fields.port("port", DEFAULT_PORT);
+        let alias = !fields.has("database") && fields.has("dbname");
+        let database = fields.required(if alias { "dbname" } else { "database" });
+        let username = fields.required("username");
+        let password = fields.required_secret("password");
+        let ssl = fields.object("ssl", |fields| DatabaseSsl {
+            reject_unauthorized: fields.boolean("rejectUnauthorized").unwrap_or(true),
+            ca: certificate::read(fields, "ca", context.today),
+        });
+        let (host, database, username, password) = (host?, database?, username?, password?);
+        let user = url_user(Some(username), Some(&password));
+        let url = format!("postgresql://{user}@{}:{port}/{}", url_host(host), percent_encode(database));
+        Some(Self {
+            host: host.to_owned(),
+            port,
+            database: database.to_owned(),
+            username: username.to_owned(),
+            password,
+            ssl,
+            url: url.into(),
+            extra: Extra::of(fields),
+        })
+    }
+}
+
+impl Describe for DatabaseConfig {
+    fn describe(&self, view: &mut View) {
+        view.shown("host", self.host.as_str());
+        view.shown("port", self.port);
+        view.shown("database", self.database.as_str());
+        view.secret("username", self.username.as_str());
+        view.secret("password", &self.password);
+        view.optional("ssl", self.ssl.as_ref(), |view, name, ssl| {
+            view.object(name, |view| {
+                view.shown("rejectUnauthorized", ssl.reject_unauthorized);
+                view.optional("ca", ssl.ca.as_deref(), View::secret);
+            });
+        });
+        view.secret("url", &self.url);
+        view.secret("extra", &self.extra);
+    }
+}
+
+impl fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        view::debug("DatabaseConfig", self, f)
+    }
+}
+
+/// Completes a secret that RDS manages: it holds only `username` and `password`. Where to connect comes from the
+/// options, else from the environment. A secret that names its host is left alone.
+pub(crate) fn complete(payload: &mut Value, context: &Context<'_>) {
+    let Some(payload) = payload.as_object_mut().filter(|payload| !payload.contains_key("host")) else { return };
+    let defaults = context.database;
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            payload.entry(name).or_insert(value);
+        }
+    };
+    put("host", defaults.host.as_deref().map(Value::from));
+    put("port", defaults.port.map(Value::from));
+    put("database", defaults.database.as_deref().map(Value::from));
+    let mut assembled = environment::assemble(Service::Database, context.variables);
+    for name in ["host", "port", "database", "ssl"] {
+        put(name, assembled.payload.0.get_mut(name).map(Value::take));
+    }
+}
+
+/// `user:password` for a URL, percent-encoded.
+pub(crate) fn url_user(username: Option<&str>, password: Option<&SecretString>) -> String {
+    let mut user = percent_encode(username.unwrap_or_default());
+    if let Some(password) = password {
+        user.push(':');
+        user.push_str(&percent_encode(password.expose_secret()));
+    }
+    user
+}
+
+/// The host for a URL: an IPv6 address in brackets.
+pub(crate) fn url_host(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// Encodes everything but the unreserved characters of RFC 3986.
+pub(crate) fn percent_encode(text: &str) -> String {
+    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
+}

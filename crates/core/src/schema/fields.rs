@@ -1,0 +1,279 @@
+//! Reads the fields of a JSON object and collects every violation, never the first one only.
+
+use std::sync::LazyLock;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
+
+use crate::error::{Rule, Violation};
+
+/// Everything found wrong, or worth a warning, with the words in which the reader knows the field.
+pub(crate) struct Findings<'a> {
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) warnings: Vec<Violation>,
+    /// The variable behind a path, where the payload came from the environment.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a known placeholder is an error.
+    pub(crate) forbids_placeholders: bool,
+}
+
+impl Findings<'_> {
+    pub(crate) fn violate(&mut self, path: &str, rule: Rule, phrase: &str) {
+        let violation = self.finding(path, rule, phrase);
+        self.violations.push(violation);
+    }
+
+    pub(crate) fn warn(&mut self, path: &str, rule: Rule, phrase: &str) {
+        let warning = self.finding(path, rule, phrase);
+        self.warnings.push(warning);
+    }
+
+    fn finding(&self, path: &str, rule: Rule, phrase: &str) -> Violation {
+        let message = (self.variable)(path).map_or_else(|| phrase.to_owned(), |name| format!("{name} {phrase}"));
+        Violation { path: path.to_owned(), rule, message }
+    }
+}
+
+static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+/// The fields of one object. `null` and, for text, the empty string count as absent.
+pub(crate) struct Fields<'a, 'f> {
+    object: &'a Map<String, Value>,
+    path: String,
+    taken: Vec<String>,
+    pub(crate) findings: &'f mut Findings<'a>,
+}
+
+impl<'a, 'f> Fields<'a, 'f> {
+    pub(crate) fn new(object: &'a Map<String, Value>, findings: &'f mut Findings<'a>) -> Self {
+        Self { object, path: String::new(), taken: vec![], findings }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{}", self.path, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    pub(crate) fn violate(&mut self, name: &str, rule: Rule, phrase: &str) {
+        let path = self.path(name);
+        self.findings.violate(&path, rule, phrase);
+    }
+
+    pub(crate) fn warn(&mut self, name: &str, rule: Rule, phrase: &str) {
+        let path = self.path(name);
+        self.findings.warn(&path, rule, phrase);
+    }
+
+    fn value(&mut self, name: &str) -> Option<&'a Value> {
+        self.taken.push(name.to_owned());
+        self.object.get(name).filter(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+
+    /// Text, if there is any.
+    pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
+        let value = self.value(name)?;
+        if value.as_str().is_none() {
+            self.violate(name, Rule::Type, "must be a string");
+        }
+        value.as_str()
+    }
+
+    /// Text that has to be there.
+    pub(crate) fn required(&mut self, name: &str) -> Option<&'a str> {
+        if !self.has(name) {
+            self.taken.push(name.to_owned());
+            self.violate(name, Rule::Required, "is required and must not be empty");
+            return None;
+        }
+        self.text(name)
+    }
+
+    /// A secret value, if there is one.
+    pub(crate) fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let text = self.text(name)?;
+        self.check_placeholder(name, text);
+        Some(text.into())
+    }
+
+    /// A secret value that has to be there.
+    pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+        let text = self.required(name)?;
+        self.check_placeholder(name, text);
+        Some(text.into())
+    }
+
+    fn check_placeholder(&mut self, name: &str, text: &str) {
+        if self.findings.forbids_placeholders && is_placeholder(text) {
+            self.violate(name, Rule::Placeholder, "is a known placeholder: store the real value");
+        }
+    }
+
+    /// A host name or address that has to be there.
+    pub(crate) fn host(&mut self, name: &str) -> Option<&'a str> {
+        let host = self.required(name)?;
+        if is_host(host) {
+            return Some(host);
+        }
+        self.violate(name, Rule::Host, "must be a host name or IP address, without scheme, port or path");
+        None
+    }
+
+    /// A port, as a number or as digits.
+    pub(crate) fn port(&mut self, name: &str, default: u16) -> u16 {
+        self.integer(name, 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
+    }
+
+    /// A whole number within bounds, as a number or as digits.
+    pub(crate) fn integer(&mut self, name: &str, low: i64, high: i64) -> Option<i64> {
+        let value = self.value(name)?;
+        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+        let Some(number) = number else {
+            self.violate(name, Rule::Type, "must be a whole number");
+            return None;
+        };
+        if !(low..=high).contains(&number) {
+            self.violate(name, Rule::Range, &format!("must be from {low} to {high}"));
+            return None;
+        }
+        Some(number)
+    }
+
+    /// True or false, or a word for it.
+    pub(crate) fn boolean(&mut self, name: &str) -> Option<bool> {
+        let value = self.value(name)?;
+        let flag = value.as_bool().or_else(|| value.as_str().and_then(boolean_word));
+        if flag.is_none() {
+            self.violate(name, Rule::Type, "must be true or false");
+        }
+        flag
+    }
+
+    /// An absolute URL.
+    pub(crate) fn url(&mut self, name: &str) -> Option<&'a str> {
+        let text = self.text(name)?;
+        if url::Url::parse(text).is_ok_and(|url| url.has_host()) {
+            return Some(text);
+        }
+        self.violate(name, Rule::Url, "must be an absolute URL");
+        None
+    }
+
+    /// A list, if there is one.
+    pub(crate) fn list(&mut self, name: &str) -> Option<&'a [Value]> {
+        let value = self.value(name)?;
+        if value.as_array().is_none() {
+            self.violate(name, Rule::Type, "must be a list");
+        }
+        value.as_array().map(Vec::as_slice)
+    }
+
+    /// The object below, if there is one. `true` stands for an empty one, `false` for none.
+    pub(crate) fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a, '_>) -> T) -> Option<T> {
+        let object = match self.value(name)? {
+            Value::Object(object) => object,
+            Value::Bool(true) => &NOTHING,
+            Value::Bool(false) => return None,
+            _ => {
+                self.violate(name, Rule::Type, "must be an object");
+                return None;
+            }
+        };
+        let path = self.path(name);
+        Some(read(&mut Fields { object, path, taken: vec![], findings: self.findings }))
+    }
+
+    /// The names of all fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.object.keys().map(String::as_str)
+    }
+
+    /// The fields that nobody asked for.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.object.iter().filter(|(name, _)| !self.taken.contains(name))
+    }
+
+    /// Ends with a violation for each field that nobody asked for, with the near name.
+    pub(crate) fn deny_rest(mut self, what: &str) {
+        let unknown: Vec<&str> = self.rest().map(|(name, _)| name.as_str()).collect();
+        for name in unknown {
+            let near = nearest(name, self.taken.iter().map(String::as_str));
+            let hint = near.map_or_else(
+                || format!("known are {}", self.taken.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.violate(name, Rule::UnknownOption, &format!("is not {what}: {hint}"));
+        }
+    }
+}
+
+/// A JSON value that zeroes its text when it is dropped.
+pub(crate) struct Wiped(pub(crate) Value);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Zeroes all text in a JSON value.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The words that people write for true and false in an environment file.
+pub(crate) fn boolean_word(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "require" | "true" | "yes" => Some(true),
+        "0" | "disable" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// The known name that a mistyped one most likely means.
+pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    known
+        .map(|near| (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &near.to_lowercase()), near))
+        .filter(|(similarity, _)| *similarity > 0.6)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, near)| near)
+}
+
+fn is_host(text: &str) -> bool {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<std::net::IpAddr>().is_ok()
+        || (text.len() <= 253 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')))
+}
+
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "changeit",
+        "changeme",
+        "dummy",
+        "example",
+        "fixme",
+        "password",
+        "placeholder",
+        "replaceme",
+        "secret",
+        "tbd",
+        "test",
+        "todo",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let bare: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
+    WORDS.contains(&bare.as_str())
+        || ["your-", "your_", "replace-", "replace_", "change-me", "change_me", "changeme"]
+            .iter()
+            .any(|start| lower.starts_with(start))
+        || (lower.starts_with('<') && lower.ends_with('>'))
+        || (!bare.is_empty() && bare.chars().all(|c| c == 'x'))
+}

@@ -1,0 +1,432 @@
+//! One secret: what is held, what is under way, what comes next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use secrecy::ExposeSecret;
+
+use crate::environment::Variables;
+use crate::error::{Error, ErrorKind, Rule, Violation};
+use crate::event::EventKind;
+use crate::fetch::{Failure, FetchId, Payload};
+use crate::name::SecretId;
+use crate::options::{CustomSecret, Options};
+use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
+use crate::schema::{self, Config, Context, Parsed};
+use crate::service::{Service, ServiceId};
+use crate::snapshot::{Held, Origin, ReadCounter, Snapshot};
+
+/// At most one forced fetch per secret in this time.
+const FORCED_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the engine knows of one secret.
+pub(crate) struct Slot {
+    pub(crate) service: ServiceId,
+    pub(crate) secret_id: SecretId,
+    pub(crate) entry: Option<Entry>,
+    pub(crate) fallback: Option<Parsed>,
+    pub(crate) failure: Option<Error>,
+    /// Fetches of the current version.
+    pub(crate) current: Flight,
+    /// Fetches of the version before, for security.
+    pub(crate) before: Flight,
+    previous: Option<Previous>,
+    forced_at: Option<Timestamp>,
+    pub(crate) is_forced: bool,
+    has_told_stale: bool,
+    custom: Option<CustomSecret>,
+    counts: Arc<ReadCounter>,
+}
+
+/// A good value.
+pub(crate) struct Entry {
+    parsed: Parsed,
+    pub(crate) version_id: Arc<str>,
+    pub(crate) region: Option<String>,
+    pub(crate) fetched_at: Timestamp,
+    fresh_until: Timestamp,
+    usable_until: Timestamp,
+    /// Whether readers know that its lifetime is over.
+    is_marked_stale: bool,
+}
+
+/// The value before a rotation.
+struct Previous {
+    /// None until it is fetched; then there may be none at all.
+    config: Option<Config>,
+    until: Timestamp,
+}
+
+/// Fetches of one version of one secret: at most one is under way.
+#[derive(Default)]
+pub(crate) struct Flight {
+    pub(crate) due: Option<Timestamp>,
+    pub(crate) under_way: Option<FetchId>,
+    pub(crate) failures: u32,
+}
+
+impl Flight {
+    /// Whether to fetch now.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.under_way.is_none() && self.due.is_some_and(|due| due <= now)
+    }
+
+    pub(crate) fn depart(&mut self, id: FetchId) {
+        self.under_way = Some(id);
+        self.due = None;
+    }
+
+    /// Whether that fetch was this one's; it is over then.
+    pub(crate) fn arrive(&mut self, id: FetchId) -> bool {
+        let is_this = self.under_way == Some(id);
+        if is_this {
+            self.under_way = None;
+        }
+        is_this
+    }
+
+    fn fail(&mut self, now: Timestamp, retry_after: Option<Duration>, rng: &mut Rng) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let delay = Backoff::default().delay(self.failures, retry_after, rng);
+        self.due = Some(now + delay);
+        delay
+    }
+}
+
+/// What every slot needs of the engine.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) options: &'a Options,
+    pub(crate) variables: &'a Variables,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) events: &'a mut Vec<EventKind>,
+}
+
+impl Surroundings<'_> {
+    fn context<'c>(&'c self, region: Option<&'c str>) -> Context<'c> {
+        let options = self.options;
+        Context {
+            environment: &options.environment,
+            region: region.or_else(|| options.connection.regions.first().map(String::as_str)),
+            today: self.today(),
+            variables: self.variables,
+            database: &options.database,
+        }
+    }
+
+    fn today(&self) -> UnixTime {
+        UnixTime(self.options.started_at.0.saturating_add(self.now.0))
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(service: ServiceId, secret_id: SecretId, custom: Option<CustomSecret>) -> Self {
+        Self {
+            service,
+            secret_id,
+            entry: None,
+            fallback: None,
+            failure: None,
+            current: Flight::default(),
+            before: Flight::default(),
+            previous: None,
+            forced_at: None,
+            is_forced: false,
+            has_told_stale: false,
+            custom,
+            counts: Arc::default(),
+        }
+    }
+
+    /// The whole source is the environment.
+    pub(crate) fn assemble(&mut self, around: &mut Surroundings<'_>) {
+        match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
+            Ok(parsed) => {
+                let (origin, warnings) = (Origin::Environment, parsed.warnings.clone());
+                around.events.push(EventKind::Loaded { origin, version_id: None, warnings });
+                self.fallback = Some(parsed);
+            }
+            Err(error) => {
+                let violations = error.violations().to_vec();
+                around.events.push(EventKind::Invalid { version_id: None, violations });
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// What readers read.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let previous = self.previous.as_ref().and_then(|previous| previous.config.as_ref());
+        let held = self.entry.as_ref().map(|entry| Held {
+            config: if previous.is_some() {
+                entry.parsed.config.with_previous(previous)
+            } else {
+                entry.parsed.config.clone()
+            },
+            previous: previous.cloned(),
+            version_id: entry.version_id.clone(),
+            fresh_until: entry.fresh_until,
+            usable_until: entry.usable_until,
+        });
+        Snapshot {
+            service: self.service.clone(),
+            held,
+            fallback: self.fallback.as_ref().map(|parsed| parsed.config.clone()),
+            failure: self.failure.clone(),
+            counts: self.counts.clone(),
+        }
+    }
+
+    /// What is worth a warning in what readers read.
+    pub(crate) fn warnings(&self) -> &[Violation] {
+        let parsed = self.entry.as_ref().map(|entry| &entry.parsed).or(self.fallback.as_ref());
+        parsed.map(|parsed| parsed.warnings.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether the first fetch is over, AWSPREVIOUS included where it is wanted.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_known = self.entry.is_some() || self.fallback.is_some() || self.failure.is_some();
+        let awaits_previous = self.previous.as_ref().is_some_and(|it| it.config.is_none()) && self.before.failures == 0;
+        is_known && !(awaits_previous && (self.before.due.is_some() || self.before.under_way.is_some()))
+    }
+
+    /// Whether the secret is simply not there, which is normal for an optional one.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.service.is_optional()
+            && self.entry.is_none()
+            && self.failure.as_ref().is_some_and(|failure| failure.kind() == ErrorKind::NotFound)
+    }
+
+    /// Makes the secret due, unless it was forced a moment ago.
+    pub(crate) fn force(&mut self, now: Timestamp) -> bool {
+        if self.forced_at.is_some_and(|at| now < at + FORCED_INTERVAL) {
+            return false;
+        }
+        self.forced_at = Some(now);
+        self.is_forced = true;
+        self.current.due = Some(now);
+        true
+    }
+
+    /// Ends what is over; true if readers have to know.
+    pub(crate) fn advance(&mut self, around: &mut Surroundings<'_>) -> bool {
+        let now = around.now;
+        let mut is_changed = false;
+        if self.entry.as_ref().is_some_and(|entry| entry.usable_until <= now) {
+            self.entry = None;
+            self.stand_in(around);
+            is_changed = true;
+        }
+        if let Some(entry) = &mut self.entry
+            && entry.fresh_until <= now
+            && !entry.is_marked_stale
+        {
+            entry.is_marked_stale = true;
+            is_changed = true;
+        }
+        if self.previous.as_ref().is_some_and(|previous| previous.until <= now) {
+            is_changed |= self.previous.take().is_some_and(|previous| previous.config.is_some());
+            self.before.due = None;
+        }
+        is_changed
+    }
+
+    /// When to look at this slot again.
+    pub(crate) fn timeout(&self) -> Option<Timestamp> {
+        let entry = self.entry.as_ref();
+        [
+            self.current.due,
+            self.before.due,
+            entry.filter(|entry| !entry.is_marked_stale).map(|entry| entry.fresh_until),
+            entry.map(|entry| entry.usable_until),
+            self.previous.as_ref().map(|previous| previous.until),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Takes in the current version.
+    pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
+        self.is_forced = false;
+        match result {
+            Ok(payload) => match self.parse(&payload, around) {
+                Ok(parsed) => self.accept(parsed, payload, around),
+                Err(violations) => self.reject(&payload, violations, around),
+            },
+            Err(failure) => self.fail(&failure, around),
+        }
+    }
+
+    /// Takes in the version before the current one.
+    pub(crate) fn take_previous(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) -> bool {
+        let now = around.now;
+        match result.map(|payload| self.parse(&payload, around)) {
+            Ok(Ok(parsed)) => {
+                self.before = Flight::default();
+                let previous = self.previous.as_mut().filter(|previous| now < previous.until);
+                previous.is_some_and(|previous| previous.config.replace(parsed.config).is_none())
+            }
+            // A malformed one honours nothing, and one that is not there never existed: neither is asked for again.
+            Ok(Err(_)) | Err(Failure { kind: ErrorKind::NotFound, .. }) => {
+                self.before = Flight::default();
+                self.previous = None;
+                false
+            }
+            Err(failure) => {
+                self.before.fail(now, failure.retry_after, around.rng);
+                false
+            }
+        }
+    }
+
+    fn parse(&self, payload: &Payload, around: &Surroundings<'_>) -> Result<Parsed, Vec<Violation>> {
+        let Some(text) = &payload.text else {
+            let message = "is binary: store the fields as JSON text".to_owned();
+            return Err(vec![Violation { path: String::new(), rule: Rule::Text, message }]);
+        };
+        let context = around.context(payload.region.as_deref());
+        let mut parsed = schema::parse_payload(&self.service, self.custom.as_ref(), text.expose_secret(), &context)?;
+        parsed.warnings.extend(self.secret_id.warning());
+        Ok(parsed)
+    }
+
+    fn accept(&mut self, parsed: Parsed, payload: Payload, around: &mut Surroundings<'_>) {
+        let now = around.now;
+        let failures = std::mem::take(&mut self.current.failures);
+        let was_fallback = self.fallback.take().is_some();
+        self.failure = None;
+        self.has_told_stale = false;
+        let to = payload.version_id;
+        if failures > 0 {
+            around.events.push(EventKind::Recovered { failures, from_fallback: was_fallback });
+        }
+        let fresh_until = now + around.options.cache.lifetime(around.rng);
+        let mut entry = Entry {
+            parsed,
+            version_id: to.as_str().into(),
+            region: payload.region,
+            fetched_at: now,
+            fresh_until,
+            usable_until: fresh_until + around.options.cache.stale_if_error,
+            is_marked_stale: false,
+        };
+        let warnings = entry.parsed.warnings.clone();
+        around.events.push(match self.entry.take() {
+            // A version never changes: readers keep the very same config.
+            Some(old) if *old.version_id == *to => {
+                entry.parsed = old.parsed;
+                EventKind::Refreshed { version_id: to }
+            }
+            Some(old) => {
+                let until = now + around.options.cache.previous_for;
+                self.previous = (now < until).then_some(Previous { config: Some(old.parsed.config), until });
+                self.before = Flight::default();
+                EventKind::Rotated { from: old.version_id.to_string(), to, warnings }
+            }
+            None => {
+                self.look_back(payload.created_at, around);
+                EventKind::Loaded { origin: Origin::SecretsManager, version_id: Some(to), warnings }
+            }
+        });
+        self.current.due = Some(fresh_until);
+        self.entry = Some(entry);
+    }
+
+    /// A process that starts soon after a rotation must still honour the keys of before it.
+    fn look_back(&mut self, created_at: Option<UnixTime>, around: &Surroundings<'_>) {
+        let honoured = milliseconds(around.options.cache.previous_for);
+        let age = created_at.map_or(0, |at| around.today().0.saturating_sub(at.0));
+        if self.service == Service::Security && age < honoured {
+            let until = around.now + Duration::from_millis(honoured - age);
+            self.previous = Some(Previous { config: None, until });
+            self.before = Flight { due: Some(around.now), ..Flight::default() };
+        }
+    }
+
+    fn reject(&mut self, payload: &Payload, violations: Vec<Violation>, around: &mut Surroundings<'_>) {
+        let Payload { version_id, .. } = payload;
+        let summary = format!("version {version_id} of {} ({}) is not valid", self.secret_id, self.service);
+        let service = Some(self.service.clone());
+        self.failure = Some(Error::violating(ErrorKind::Invalid, service, summary, violations.clone()));
+        around.events.push(EventKind::Invalid { version_id: Some(version_id.clone()), violations });
+        self.current.fail(around.now, None, around.rng);
+        self.fallback = None;
+        self.tell_stale(around);
+    }
+
+    fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
+        self.failure = Some(self.explain(failure));
+        if self.is_absent() {
+            self.current.due = Some(around.now + around.options.cache.lifetime(around.rng));
+        } else {
+            let delay = self.current.fail(around.now, failure.retry_after, around.rng);
+            around.events.push(EventKind::Failed {
+                error: failure.kind,
+                message: self.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+                consecutive_failures: self.current.failures,
+                retry_in_ms: milliseconds(delay),
+            });
+        }
+        self.tell_stale(around);
+        self.stand_in(around);
+    }
+
+    fn tell_stale(&mut self, around: &mut Surroundings<'_>) {
+        let Some(entry) = self.entry.as_ref().filter(|entry| entry.fresh_until <= around.now) else { return };
+        if !std::mem::replace(&mut self.has_told_stale, true) {
+            around.events.push(EventKind::Stale {
+                age_ms: milliseconds(around.now.since(entry.fetched_at)),
+                expires_in_ms: milliseconds(entry.usable_until.since(around.now)),
+            });
+        }
+    }
+
+    /// Lets the environment stand in where nothing is held, retrieval failed and the options allow it.
+    fn stand_in(&mut self, around: &mut Surroundings<'_>) {
+        let Some(failure) = self.failure.as_ref().filter(|failure| failure.kind().permits_fallback()) else { return };
+        if self.entry.is_some() || self.fallback.is_some() || !around.options.environment_fallback {
+            return;
+        }
+        match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
+            Ok(parsed) => {
+                if !self.is_absent() {
+                    around.events.push(EventKind::Fallback { error: failure.kind() });
+                }
+                self.fallback = Some(parsed);
+            }
+            Err(error) => {
+                let summary = format!("{failure}\nThe environment cannot stand in:");
+                let violations = error.violations().to_vec();
+                self.failure = Some(Error::violating(failure.kind(), Some(self.service.clone()), summary, violations));
+            }
+        }
+    }
+
+    /// The source says what happened; what to do about it is the same for every source.
+    fn explain(&self, failure: &Failure) -> Error {
+        let Self { service, secret_id, .. } = self;
+        let advice = match failure.kind {
+            ErrorKind::AccessDenied => format!(
+                "grant the role secretsmanager:GetSecretValue on {}, and kms:Decrypt where its key is your own",
+                secret_id.resource()
+            ),
+            ErrorKind::DecryptionFailed => {
+                "check that the secret's KMS key is enabled and that its policy lets the role decrypt".to_owned()
+            }
+            ErrorKind::NotFound => format!(
+                "create it in that region (aws secretsmanager create-secret --name {secret_id} --secret-string \
+                 file://secret.json), restore it if it is scheduled for deletion, or give its name in `secretIds`"
+            ),
+            ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
+            ErrorKind::Unauthenticated => "give the process credentials: the instance's or task's role, a profile, \
+                 or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; renew them if they expired"
+                .to_owned(),
+            ErrorKind::ConfigInvalid | ErrorKind::Invalid | ErrorKind::NotReady => "fix what is named".to_owned(),
+        };
+        let happened = if failure.message.is_empty() { "the fetch failed" } else { &failure.message };
+        let message = format!("{service} ({secret_id}): {happened}; {advice}");
+        Error::of(service.clone(), failure.kind, message)
+    }
+}

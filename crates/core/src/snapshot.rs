@@ -1,0 +1,126 @@
+//! What readers read: a state of one service that answers by itself for every moment until the next one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::error::{Error, ErrorKind};
+use crate::policy::{Freshness, Timestamp};
+use crate::schema::Config;
+use crate::service::ServiceId;
+
+/// Where a config came from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Environment variables.
+    Environment,
+    /// AWS Secrets Manager, directly or through the agent.
+    SecretsManager,
+}
+
+/// What a read answers.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The typed config.
+    pub config: Config,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Whether it is within its lifetime; what comes from the environment always is.
+    pub freshness: Freshness,
+    /// The version of the secret; none from the environment.
+    pub version_id: Option<Arc<str>>,
+    /// The config before the last rotation, while it is still honoured.
+    pub previous: Option<Config>,
+}
+
+/// The state of one service. Immutable: a driver publishes it to its readers, who need no lock and no engine.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(crate) service: ServiceId,
+    pub(crate) held: Option<Held>,
+    pub(crate) fallback: Option<Config>,
+    pub(crate) failure: Option<Error>,
+    pub(crate) counts: Arc<ReadCounter>,
+}
+
+/// A good value and how long it may be served.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) config: Config,
+    pub(crate) previous: Option<Config>,
+    pub(crate) version_id: Arc<str>,
+    pub(crate) fresh_until: Timestamp,
+    pub(crate) usable_until: Timestamp,
+}
+
+impl Snapshot {
+    /// Whose state it is.
+    pub fn service(&self) -> &ServiceId {
+        &self.service
+    }
+
+    /// Answers a read: the value held, else the environment, else the error. Never waits.
+    pub fn read(&self, now: Timestamp) -> Result<Read, Error> {
+        let answer = self.answer(now);
+        let counter = match &answer {
+            Ok(Read { origin: Origin::Environment, .. }) => &self.counts.environment,
+            Ok(Read { freshness: Freshness::Fresh, .. }) => &self.counts.fresh,
+            Ok(Read { freshness: Freshness::Stale, .. }) => &self.counts.stale,
+            Err(_) => &self.counts.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// What a read would answer; not counted as one.
+    pub(crate) fn answer(&self, now: Timestamp) -> Result<Read, Error> {
+        if let Some(held) = self.held.as_ref().filter(|held| now < held.usable_until) {
+            return Ok(Read {
+                config: held.config.clone(),
+                origin: Origin::SecretsManager,
+                freshness: if now < held.fresh_until { Freshness::Fresh } else { Freshness::Stale },
+                version_id: Some(held.version_id.clone()),
+                previous: held.previous.clone(),
+            });
+        }
+        if let Some(config) = &self.fallback {
+            let (config, origin) = (config.clone(), Origin::Environment);
+            return Ok(Read { config, origin, freshness: Freshness::Fresh, version_id: None, previous: None });
+        }
+        Err(self.failure.clone().unwrap_or_else(|| {
+            let message = format!("{} is not loaded yet: call and await initialize first", self.service);
+            Error::of(self.service.clone(), ErrorKind::NotReady, message)
+        }))
+    }
+
+    /// How reads of this service were answered since the engine was made.
+    pub fn reads(&self) -> ReadCounts {
+        let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let ReadCounter { environment, failed, fresh, stale } = &*self.counts;
+        ReadCounts { environment: total(environment), failed: total(failed), fresh: total(fresh), stale: total(stale) }
+    }
+}
+
+/// How reads of one service were answered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct ReadCounts {
+    /// From the environment.
+    pub environment: u64,
+    /// With an error.
+    pub failed: u64,
+    /// From Secrets Manager, within its lifetime.
+    pub fresh: u64,
+    /// From Secrets Manager, past its lifetime.
+    pub stale: u64,
+}
+
+/// Counts reads; every snapshot of a service shares one.
+#[derive(Debug, Default)]
+pub(crate) struct ReadCounter {
+    environment: AtomicU64,
+    failed: AtomicU64,
+    fresh: AtomicU64,
+    stale: AtomicU64,
+}
