@@ -1,1 +1,16 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod driver;
+mod published;
+mod secrets;
+mod source;
+
+pub use permisos_secrets_core as core;
+pub use permisos_secrets_core::{
+    Config, Connection, Error, ErrorKind, Event, EventKind, Freshness, Health, Origin, Read, Service, ServiceHealth,
+    ServiceId, SourceKind, Status, Violation, schema,
+};
+
+pub use driver::Notice;
+pub use secrets::{Secrets, SecretsBuilder, Subscription};
+pub use source::Source;

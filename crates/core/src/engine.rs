@@ -29,12 +29,14 @@ pub struct Engine {
     events: VecDeque<Event>,
     changed: BTreeSet<ServiceId>,
     fetches: FetchCounts,
+    is_closed: bool,
 }
 
 /// What became of a request to refresh.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refresh {
-    /// Nothing is fetched: it was a moment ago, or the source is the environment. The current value answers.
+    /// Nothing is fetched: it was a moment ago, the source is the environment, or the engine is closed. What is held
+    /// answers.
     Current,
     /// A fetch under way is shared.
     Joined,
@@ -60,6 +62,7 @@ impl Engine {
             events: VecDeque::new(),
             changed: BTreeSet::new(),
             fetches: FetchCounts::default(),
+            is_closed: false,
         };
         let services: Vec<ServiceId> = engine.options.service_ids().collect();
         let is_environment = engine.options.source == SourceKind::Environment;
@@ -181,7 +184,7 @@ impl Engine {
     /// failures is cut short.
     pub fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
         let slot = self.slots.get_mut(service).ok_or_else(|| schema::undefined(service))?;
-        Ok(if self.options.source == SourceKind::Environment {
+        Ok(if self.is_closed || self.options.source == SourceKind::Environment {
             Refresh::Current
         } else if slot.current.under_way.is_some() || slot.is_forced {
             slot.is_forced = true;
@@ -206,6 +209,16 @@ impl Engine {
     pub fn health(&self, now: Timestamp) -> Health {
         let slots = self.options.service_ids().filter_map(|service| self.slots.get(&service));
         Health::of(&self.options, slots, &self.fetches, now)
+    }
+
+    /// Forgets every value and asks for nothing more: reads answer `NotReady`. An outcome still to come is ignored.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+        self.variables = Variables::default();
+        for (service, slot) in &mut self.slots {
+            slot.close();
+            self.changed.insert(service.clone());
+        }
     }
 
     fn state_error(&self, service: &ServiceId, now: Timestamp) -> Option<Error> {

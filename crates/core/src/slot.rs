@@ -209,6 +209,14 @@ impl Slot {
         true
     }
 
+    /// Forgets everything but how reads were answered.
+    pub(crate) fn close(&mut self) {
+        let message = format!("{} cannot be read: the secrets are closed; initialize again", self.service);
+        let failure = Some(Error::of(self.service.clone(), ErrorKind::NotReady, message));
+        let counts = self.counts.clone();
+        *self = Self { failure, counts, ..Self::new(self.service.clone(), self.secret_id.clone(), None) };
+    }
+
     /// Ends what is over; true if readers have to know.
     pub(crate) fn advance(&mut self, around: &mut Surroundings<'_>) -> bool {
         let now = around.now;

@@ -1,0 +1,213 @@
+//! The one loop between engine and source: `poll_fetch`, fetch, `handle_fetched`, publish, sleep until `poll_timeout`.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use permisos_secrets_core::{
+    Engine, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, ServiceId, Timestamp,
+};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::published::Published;
+use crate::source::Source;
+
+/// A source bounds its own time; this ends one that does not, so that the secret can be tried again.
+const FETCH_LIMIT: Duration = Duration::from_mins(2);
+/// Notices kept for a subscriber that is slow; it is told if it missed some.
+const NOTICE_LIMIT: usize = 1024;
+
+/// What a subscriber is told.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Reads of the service answer something else from now on.
+    Changed(ServiceId),
+    /// Something happened.
+    Event(Event),
+    /// The subscriber was too slow and missed notices: everything may have changed.
+    Lagged,
+}
+
+/// The engine and all who wait for it.
+pub(crate) struct Driver {
+    engine: Mutex<Engine>,
+    pub(crate) published: Published,
+    started: Instant,
+    is_running: AtomicBool,
+    is_closed: watch::Sender<bool>,
+    wake: Notify,
+    progress: watch::Sender<()>,
+    notices: broadcast::Sender<Notice>,
+}
+
+impl Driver {
+    pub(crate) fn new(engine: Engine) -> Self {
+        let services = engine.options().service_ids().count();
+        let driver = Self {
+            published: Published::new(u64::try_from(services).unwrap_or(u64::MAX)),
+            engine: Mutex::new(engine),
+            started: Instant::now(),
+            is_running: AtomicBool::new(false),
+            is_closed: watch::Sender::new(false),
+            wake: Notify::new(),
+            progress: watch::Sender::new(()),
+            notices: broadcast::Sender::new(NOTICE_LIMIT),
+        };
+        driver.publish(&mut driver.engine());
+        driver
+    }
+
+    /// The one clock of this driver.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Never held across an await.
+    pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    /// Starts the loop, once.
+    pub(crate) fn start(self: &Arc<Self>, source: &Arc<dyn Source>) {
+        if !self.is_running.swap(true, Ordering::AcqRel) {
+            task::spawn(self.clone().run(source.clone()));
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn close(&self) {
+        let mut engine = self.engine();
+        engine.close();
+        self.publish(&mut engine);
+        self.is_closed.send_replace(true);
+        self.progress.send_replace(());
+    }
+
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.is_closed.subscribe()
+    }
+
+    /// Waits until the engine has an answer.
+    pub(crate) async fn until<T>(&self, answer: impl Fn(&Engine, Timestamp) -> Option<T>) -> T {
+        let mut progress = self.progress.subscribe();
+        loop {
+            progress.mark_unchanged();
+            if let Some(answer) = answer(&self.engine(), self.now()) {
+                return answer;
+            }
+            // The sender lives as long as `self`.
+            let _ = progress.changed().await;
+        }
+    }
+
+    async fn run(self: Arc<Self>, source: Arc<dyn Source>) {
+        let mut flights = JoinSet::new();
+        let mut ids = HashMap::new();
+        let mut closing = self.closing();
+        loop {
+            let (fetch, wake_at) = self.poll();
+            if let Some(fetch) = fetch {
+                let id = fetch.id;
+                let source = source.clone();
+                let flight = flights.spawn(async move { fetch_within_limit(&*source, &fetch).await });
+                ids.insert(flight.id(), id);
+            }
+            tokio::select! {
+                Some(joined) = flights.join_next_with_id() => {
+                    if let Some(fetched) = landed(joined, &mut ids) {
+                        self.handle(fetched);
+                    }
+                }
+                () = sleep_until(wake_at.unwrap_or_else(far_future)) => {}
+                () = self.wake.notified() => {}
+                _ = closing.wait_for(|is_closed| *is_closed) => return,
+            }
+        }
+    }
+
+    fn poll(&self) -> (Option<Fetch>, Option<Instant>) {
+        let mut engine = self.engine();
+        let fetch = engine.poll_fetch(self.now());
+        self.publish(&mut engine);
+        let wake_at = engine.poll_timeout().map(|at| self.started + Duration::from_millis(at.0));
+        (fetch, wake_at)
+    }
+
+    fn handle(&self, fetched: Fetched) {
+        let mut engine = self.engine();
+        engine.handle_fetched(self.now(), fetched);
+        self.publish(&mut engine);
+        drop(engine);
+        self.progress.send_replace(());
+    }
+
+    /// Readers first, then those who are told: whoever hears of a rotation already reads it.
+    fn publish(&self, engine: &mut Engine) {
+        let mut changed = vec![];
+        while let Some(service) = engine.poll_changed() {
+            if let Some(snapshot) = engine.snapshot(&service) {
+                self.published.put(snapshot);
+                changed.push(service);
+            }
+        }
+        for service in changed {
+            let _ = self.notices.send(Notice::Changed(service));
+        }
+        while let Some(event) = engine.poll_event() {
+            log(&event);
+            let _ = self.notices.send(Notice::Event(event));
+        }
+    }
+}
+
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_hours(24)
+}
+
+async fn fetch_within_limit(source: &dyn Source, fetch: &Fetch) -> Fetched {
+    timeout(FETCH_LIMIT, source.fetch(fetch)).await.unwrap_or_else(|_| {
+        let message = format!("the source did not answer within {} s", FETCH_LIMIT.as_secs());
+        let failure = Failure { kind: ErrorKind::Timeout, message, retry_after: None };
+        let outcomes = fetch.requests.iter().map(|request| Outcome {
+            service: request.service.clone(),
+            stage: request.stage,
+            result: Err(failure.clone()),
+        });
+        Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![] }
+    })
+}
+
+/// What a flight brought; from one that panicked, no outcome at all, which counts as unavailable.
+fn landed(joined: Result<(task::Id, Fetched), JoinError>, ids: &mut HashMap<task::Id, FetchId>) -> Option<Fetched> {
+    match joined {
+        Ok((task, fetched)) => ids.remove(&task).map(|_| fetched),
+        Err(error) => ids.remove(&error.id()).map(|id| Fetched { id, outcomes: vec![], calls: vec![] }),
+    }
+}
+
+fn log(event: &Event) {
+    let Event { service, kind, .. } = event;
+    let name = kind.name();
+    match kind {
+        EventKind::Failed { message, .. } => tracing::warn!(%service, "{name}: {message}"),
+        EventKind::Fallback { error } => tracing::warn!(%service, "{name}: {error}"),
+        EventKind::Invalid { version_id, violations } => {
+            tracing::error!(%service, version_id, ?violations, "{name}");
+        }
+        EventKind::Loaded { version_id, .. } => tracing::info!(%service, version_id, "{name}"),
+        EventKind::Recovered { failures, .. } => tracing::info!(%service, failures, "{name}"),
+        EventKind::Refreshed { version_id } => tracing::debug!(%service, version_id, "{name}"),
+        EventKind::Rotated { from, to, .. } => tracing::info!(%service, from, to, "{name}"),
+        EventKind::Stale { expires_in_ms, .. } => tracing::warn!(%service, expires_in_ms, "{name}"),
+    }
+}

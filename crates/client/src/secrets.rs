@@ -1,0 +1,246 @@
+//! The Rust API: a builder, one load, typed getters.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use permisos_secrets_core::schema::{
+    CustomConfig, DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig,
+    StripeConfig,
+};
+use permisos_secrets_core::{
+    Config, Connection, Engine, Error, ErrorKind, Health, Options, Read, Refresh, Service, ServiceId, SourceKind,
+    UnixTime,
+};
+use serde_json::{Map, Value};
+use tokio::sync::{broadcast, watch};
+
+use crate::driver::{Driver, Notice};
+use crate::source::Source;
+
+/// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
+/// clone they are closed.
+#[derive(Clone)]
+pub struct Secrets(Arc<Inner>);
+
+struct Inner {
+    driver: Arc<Driver>,
+    source: Option<Arc<dyn Source>>,
+}
+
+/// Collects what [`Secrets`] need. Nothing is checked before [`build`](Self::build), which tells everything at once.
+#[derive(Default)]
+#[must_use]
+pub struct SecretsBuilder {
+    options: Map<String, Value>,
+    variables: Option<HashMap<String, String>>,
+    connect: Option<Connect>,
+}
+
+type Connect = Box<dyn FnOnce(SourceKind, &Connection) -> Arc<dyn Source>>;
+
+impl SecretsBuilder {
+    /// Sets one option of [`Options::parse`] by its name there, e.g. `("ttl", 600)`.
+    pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.options.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets options of [`Options::parse`] from a JSON object, e.g. from a configuration file.
+    pub fn options(mut self, options: Map<String, Value>) -> Self {
+        self.options.extend(options);
+        self
+    }
+
+    /// The deployment environment, e.g. `production`.
+    pub fn environment(self, environment: &str) -> Self {
+        self.option("environment", environment)
+    }
+
+    /// Asks for these services only.
+    pub fn services(self, services: &[Service]) -> Self {
+        self.option("services", services.iter().map(|service| service.as_str()).collect::<Vec<_>>())
+    }
+
+    /// Takes these environment variables instead of the process's own.
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables = Some(variables.into_iter().collect());
+        self
+    }
+
+    /// How to make the source, called only where the options do not say `environment`; usually
+    /// `permisos_secrets_aws::connect`.
+    pub fn connect(mut self, connect: impl FnOnce(SourceKind, &Connection) -> Arc<dyn Source> + 'static) -> Self {
+        self.connect = Some(Box::new(connect));
+        self
+    }
+
+    /// Checks the options. Does no I/O but to read the file that `RDS_CA_CERT_PATH` names.
+    pub fn build(self) -> Result<Secrets, Error> {
+        let Self { options: given, variables, connect } = self;
+        let variables = variables.unwrap_or_else(|| {
+            let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            };
+            std::env::vars_os().filter_map(utf8).collect()
+        });
+        let (mut options, mut variables) = Options::parse(&given, variables)?;
+        if !given.contains_key("startedAt") {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            options.started_at = UnixTime(u64::try_from(since.as_millis()).unwrap_or_default());
+        }
+        if !given.contains_key("seed") {
+            options.seed = RandomState::new().hash_one(options.started_at);
+        }
+        let files = variables.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
+        for (variable, path) in files.collect::<Vec<_>>() {
+            variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
+        }
+        let source = match (options.source, connect) {
+            (SourceKind::Environment, _) => None,
+            (kind, Some(connect)) => Some(connect(kind, &options.connection)),
+            (SourceKind::Agent | SourceKind::Aws, None) => {
+                let message = "the source is not the environment, and the builder was not told how to connect: \
+                               call .connect(permisos_secrets_aws::connect)";
+                return Err(Error::new(ErrorKind::ConfigInvalid, message));
+            }
+        };
+        Ok(Secrets(Arc::new(Inner { driver: Arc::new(Driver::new(Engine::new(options, variables))), source })))
+    }
+}
+
+/// Getters of one type each.
+macro_rules! getters {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident => $config:ident;)*) => {
+        $($(#[$doc])*
+        pub fn $name(&self) -> Result<Arc<$config>, Error> {
+            match self.read(&ServiceId::BuiltIn(Service::$variant))?.config {
+                Config::$variant(config) => Ok(config),
+                other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
+            }
+        })*
+    };
+}
+
+impl Secrets {
+    /// Starts a builder.
+    pub fn builder() -> SecretsBuilder {
+        SecretsBuilder::default()
+    }
+
+    /// Fetches everything, in one call where the server has one, and waits for it. However many callers: one fetch.
+    /// The error lists every required service that cannot be read; fetching goes on in the background, so a later
+    /// `load` may succeed. Call it inside a tokio runtime.
+    pub async fn load(&self) -> Result<(), Error> {
+        self.start();
+        self.0.driver.until(Engine::loaded).await
+    }
+
+    getters! {
+        /// PostgreSQL.
+        database: Database => DatabaseConfig;
+        /// Redis.
+        redis: Redis => RedisConfig;
+        /// Keys that sign sessions and tokens.
+        security: Security => SecurityConfig;
+        /// Stripe's API keys.
+        stripe: Stripe => StripeConfig;
+        /// SMTP credentials.
+        email: Email => EmailConfig;
+        /// The government portal's login.
+        government_portal: GovernmentPortal => GovernmentPortalConfig;
+        /// Keys of monitoring providers.
+        monitoring: Monitoring => MonitoringConfig;
+    }
+
+    /// A secret that the application defined, by its id `{service}/{secret-type}`.
+    pub fn custom(&self, id: &str) -> Result<Arc<CustomConfig>, Error> {
+        match self.read(&id.into())?.config {
+            Config::Custom(config) => Ok(config),
+            _ => Err(Error::new(ErrorKind::ConfigInvalid, format!("{id} is built in: it has a getter of its own"))),
+        }
+    }
+
+    /// Answers a read with its origin, freshness and version. Never waits and never does I/O.
+    pub fn read(&self, service: &ServiceId) -> Result<Read, Error> {
+        let driver = &self.0.driver;
+        match driver.published.get(service) {
+            Some(snapshot) => snapshot.read(driver.now()),
+            // The engine has the words for a service that nobody asked for.
+            None => driver.engine().read(service, driver.now()),
+        }
+    }
+
+    /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held
+    /// before is still read. At most one forced fetch per secret per second; above that it returns at once.
+    pub async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
+        self.start();
+        let driver = &self.0.driver;
+        let refresh = driver.engine().refresh(service, driver.now())?;
+        match refresh {
+            Refresh::Current => return Ok(()),
+            Refresh::Joined => {}
+            Refresh::Started => driver.wake(),
+        }
+        driver.until(|engine, _| engine.refreshed(service)).await
+    }
+
+    /// The state of everything, without values.
+    pub fn health(&self) -> Health {
+        self.0.driver.engine().health(self.0.driver.now())
+    }
+
+    /// What happens from now on. Bounded: a slow subscriber is told that it missed something.
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { notices: self.0.driver.subscribe(), closing: self.0.driver.closing() }
+    }
+
+    /// Forgets every value and ends the background work. Reads answer `NotReady` from then on.
+    pub fn close(&self) {
+        self.0.driver.close();
+    }
+
+    fn start(&self) {
+        if let Some(source) = &self.0.source {
+            self.0.driver.start(source);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.driver.close();
+    }
+}
+
+/// What happens, in order. Ends when the secrets are closed.
+pub struct Subscription {
+    notices: broadcast::Receiver<Notice>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Subscription {
+    /// The next notice; `None` once the secrets are closed and all was told.
+    pub async fn next(&mut self) -> Option<Notice> {
+        let received = tokio::select! {
+            biased;
+            received = self.notices.recv() => received,
+            _ = self.closing.wait_for(|is_closed| *is_closed) => return None,
+        };
+        match received {
+            Ok(notice) => Some(notice),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Notice::Lagged),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event; `None` once the secrets are closed and all was told.
+    pub async fn next_event(&mut self) -> Option<permisos_secrets_core::Event> {
+        loop {
+            if let Notice::Event(event) = self.next().await? {
+                return Some(event);
+            }
+        }
+    }
+}
