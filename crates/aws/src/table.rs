@@ -1,0 +1,92 @@
+//! AWS's error codes to ours: the one place that knows them.
+
+use permisos_secrets_core::ErrorKind;
+
+/// The kind of an error that Secrets Manager (or KMS or STS behind it) answers. Throttling is an HTTP 400 too, so the
+/// code decides; the status only where the code is not known.
+pub(crate) fn kind(code: &str, status: u16) -> ErrorKind {
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "KMSAccessDeniedException" | "UnauthorizedOperation" => {
+            ErrorKind::AccessDenied
+        }
+        "DecryptionFailure" | "DisabledException" | "EncryptionFailure" | "KMSInvalidStateException" => {
+            ErrorKind::DecryptionFailed
+        }
+        // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
+        "InvalidRequestException" | "ResourceNotFoundException" => ErrorKind::NotFound,
+        "InvalidNextTokenException" | "InternalServerError" | "InternalServiceError" | "ServiceUnavailable" => {
+            ErrorKind::Unavailable
+        }
+        "InvalidParameterException" | "ValidationException" => ErrorKind::ConfigInvalid,
+        "EC2ThrottledException"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException"
+        | "PriorRequestNotComplete"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "TransactionInProgressException" => ErrorKind::Throttled,
+        "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Timeout,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" => ErrorKind::Unauthenticated,
+        _ => by_status(status),
+    }
+}
+
+fn by_status(status: u16) -> ErrorKind {
+    match status {
+        401 => ErrorKind::Unauthenticated,
+        403 => ErrorKind::AccessDenied,
+        404 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        429 => ErrorKind::Throttled,
+        400..=499 => ErrorKind::ConfigInvalid,
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+/// A code or request id from a server, made safe to show: nothing else of what a server says is passed on.
+pub(crate) fn sanitised(text: &str) -> String {
+    const LIMIT: usize = 64;
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_is_told_by_code_although_it_is_a_400() {
+        assert_eq!(kind("ThrottlingException", 400), ErrorKind::Throttled);
+        assert_eq!(kind("TooManyRequestsException", 400), ErrorKind::Throttled);
+    }
+
+    #[test]
+    fn an_unknown_code_is_told_by_status() {
+        assert_eq!(kind("Novelty", 503), ErrorKind::Unavailable);
+        assert_eq!(kind("Novelty", 429), ErrorKind::Throttled);
+        assert_eq!(kind("Novelty", 403), ErrorKind::AccessDenied);
+    }
+
+    #[test]
+    fn what_a_server_says_is_cut_to_letters_digits_and_hyphens() {
+        assert_eq!(sanitised("Access<b>Denied\n\u{1b}[31m"), "AccessbDenied31m");
+        assert_eq!(sanitised(&"x".repeat(1000)).len(), 64);
+    }
+}
