@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The napi-rs addon behind `@permisos/secrets`. It converts and decides nothing: JSON in, JSON out, and the few calls
+//! that Node needs to be told of what happens. The facade in `npm/secrets` makes it an API.
+
+mod engine;
+mod json;
+mod retry;
+mod secrets;
+
+use napi_derive::napi;
+use permisos_secrets_core::Options;
+
+/// The names of the environment variables to pass in, given the options as JSON.
+#[napi]
+#[must_use]
+pub fn variable_names(options: String) -> Vec<String> {
+    serde_json::from_str(&options).map(|options| Options::variable_names(&options)).unwrap_or_default()
+}
+
+/// Whether an error's SQLSTATE says that a database login failed.
+#[napi]
+#[must_use]
+pub fn is_login_failure(code: String) -> bool {
+    permisos_secrets_core::LoginRetry::is_login_failure(&code)
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::Error as _;
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::service::ServiceId;
@@ -185,18 +186,15 @@ impl fmt::Display for Violation {
 }
 
 /// The error of every operation: a kind, what happened, what to do. Never holds a value or a part of one.
-#[derive(Clone, Serialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub struct Error(Arc<Details>);
 
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Debug, Eq, PartialEq)]
 struct Details {
-    #[serde(rename = "code")]
     kind: ErrorKind,
     service: Option<ServiceId>,
     message: String,
     violations: Vec<Violation>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Error>,
 }
 
@@ -275,6 +273,20 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         self.kind().is_retryable()
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Details { kind, service, message, violations, errors } = &*self.0;
+        let mut object = serializer.serialize_struct("Error", 6)?;
+        object.serialize_field("code", kind)?;
+        object.serialize_field("retryable", &kind.is_retryable())?;
+        object.serialize_field("service", service)?;
+        object.serialize_field("message", message)?;
+        object.serialize_field("violations", violations)?;
+        object.serialize_field("errors", errors)?;
+        object.end()
     }
 }
 
