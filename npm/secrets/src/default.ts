@@ -1,0 +1,133 @@
+/** The application's one set of secrets, behind functions. */
+
+import type {
+  ConfigOf,
+  DatabaseConfig,
+  EmailConfig,
+  FieldDefinition,
+  GovernmentPortalConfig,
+  MonitoringConfig,
+  RedisConfig,
+  SecretDefinition,
+  SecurityConfig,
+  StripeConfig,
+} from './configs.js';
+import { failure } from './errors.js';
+import type { Health, SecretsEvent } from './health.js';
+import type { SecretsOptions } from './options.js';
+import { Secrets, type ServiceLike } from './secrets.js';
+
+let current: Secrets | undefined;
+let opening: { options: string; secrets: Promise<Secrets> } | undefined;
+const listeners = new Set<(event: SecretsEvent) => void>();
+
+/**
+ * Loads the application's secrets, once: concurrent and later calls with the same options share the first. After a
+ * failure it may be called again.
+ * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
+ */
+export function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
+  // Variables hold secrets: they are not kept for a comparison.
+  const key = JSON.stringify({ ...options, env: undefined });
+  if (opening && options !== undefined && key !== opening.options) {
+    const message =
+      'initializeSecrets() was called before, with other options: await closeSecrets() first, ' +
+      'or open a second set of secrets by Secrets.open()';
+    return Promise.reject(failure('SECRETS_CONFIG_INVALID', message));
+  }
+  opening ??= { options: key, secrets: open(options) };
+  return opening.secrets;
+}
+
+async function open(options?: SecretsOptions): Promise<Secrets> {
+  try {
+    const secrets = await Secrets.open(options);
+    secrets.on('event', (event) => {
+      for (const listener of listeners) listener(event);
+    });
+    current = secrets;
+    return secrets;
+  } catch (error) {
+    opening = undefined;
+    throw error;
+  }
+}
+
+function ready(): Secrets {
+  if (current) return current;
+  throw failure('SECRETS_NOT_READY', 'the secrets are not loaded: call and await initializeSecrets() first');
+}
+
+/** PostgreSQL. Costs nanoseconds: call it at each use, and a rotation is seen at once. */
+export function getDatabaseConfig(): DatabaseConfig {
+  return (current ?? ready()).getDatabaseConfig();
+}
+
+/** Redis. */
+export function getRedisConfig(): RedisConfig {
+  return (current ?? ready()).getRedisConfig();
+}
+
+/** Keys that sign sessions and tokens. */
+export function getSecurityConfig(): SecurityConfig {
+  return (current ?? ready()).getSecurityConfig();
+}
+
+/** Stripe's API keys. */
+export function getStripeConfig(): StripeConfig {
+  return (current ?? ready()).getStripeConfig();
+}
+
+/** SMTP credentials. */
+export function getEmailConfig(): EmailConfig {
+  return (current ?? ready()).getEmailConfig();
+}
+
+/** The government portal's login. */
+export function getGovernmentPortalConfig(): GovernmentPortalConfig {
+  return (current ?? ready()).getGovernmentPortalConfig();
+}
+
+/** Keys of monitoring providers: an empty object where there are none. */
+export function getMonitoringConfig(): MonitoringConfig {
+  return (current ?? ready()).getMonitoringConfig();
+}
+
+/** A secret that the application defined. */
+export function getSecret<const Fields extends Record<string, FieldDefinition>>(
+  definition: SecretDefinition<Fields>,
+): ConfigOf<Fields> {
+  return ready().getSecret(definition);
+}
+
+/** Fetches a secret now; see `Secrets.refresh`. */
+export async function refreshSecret(service: ServiceLike): Promise<void> {
+  await ready().refresh(service);
+}
+
+/** The state of everything, without values. */
+export function getHealth(): Health {
+  return ready().health();
+}
+
+/** Calls the listener with each event, also of secrets initialized later. Returns what ends it. */
+export function onSecretsEvent(listener: (event: SecretsEvent) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Runs work that logs in to the database, again after a rotation; see `Secrets.withDatabaseRetry`. */
+export async function withDatabaseRetry<T>(
+  work: (config: DatabaseConfig) => Promise<T>,
+  options?: { budgetMs?: number },
+): Promise<T> {
+  return ready().withDatabaseRetry(work, options);
+}
+
+/** Forgets every value. `initializeSecrets()` may be called again. */
+export async function closeSecrets(): Promise<void> {
+  const secrets = await opening?.secrets.catch(() => undefined);
+  current = undefined;
+  opening = undefined;
+  secrets?.close();
+}

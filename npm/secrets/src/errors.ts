@@ -1,0 +1,103 @@
+/** Errors: one class per code, built from the engine's one table. */
+
+/** The stable code of an error. */
+export type ErrorCode =
+  | 'SECRETS_ACCESS_DENIED'
+  | 'SECRETS_CONFIG_INVALID'
+  | 'SECRETS_DECRYPTION_FAILED'
+  | 'SECRETS_INVALID'
+  | 'SECRETS_NOT_FOUND'
+  | 'SECRETS_NOT_READY'
+  | 'SECRETS_THROTTLED'
+  | 'SECRETS_TIMEOUT'
+  | 'SECRETS_UNAUTHENTICATED'
+  | 'SECRETS_UNAVAILABLE';
+
+/** One broken rule. Holds no value and no part of one. */
+export interface Violation {
+  /** A JSON pointer, e.g. `/ssl/ca`. */
+  readonly path: string;
+  /** E.g. `pem-certificate`. */
+  readonly rule: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+/** An error as the addon tells it. */
+export interface ErrorDocument {
+  code: ErrorCode;
+  retryable: boolean;
+  service: string | null;
+  message: string;
+  violations: Violation[];
+  errors: ErrorDocument[];
+}
+
+/** What every operation throws. The message says what happened and what to do, and never holds a value. */
+export class SecretsError extends Error {
+  /** Stable: match on it. */
+  readonly code: ErrorCode;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean;
+  /** The service concerned, where it is one. */
+  readonly service: string | undefined;
+  /** Every broken rule, for `SECRETS_INVALID` and `SECRETS_CONFIG_INVALID`. */
+  readonly violations: readonly Violation[];
+  /** The errors of the single services, where this one sums up several. */
+  readonly errors: readonly SecretsError[];
+
+  constructor(document: ErrorDocument) {
+    const errors = document.errors.map(toError);
+    super(document.message, errors.length > 0 ? { cause: errors[0] } : undefined);
+    this.code = document.code;
+    this.retryable = document.retryable;
+    this.service = document.service ?? undefined;
+    this.violations = document.violations;
+    this.errors = errors;
+    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true });
+  }
+}
+
+/** The role may not read the secret or use its KMS key. */
+export class AccessDeniedError extends SecretsError {}
+/** An option or a name is wrong. */
+export class ConfigInvalidError extends SecretsError {}
+/** KMS could not decrypt the secret. */
+export class DecryptionFailedError extends SecretsError {}
+/** What is stored, or the environment, is malformed or violates the schema. */
+export class InvalidSecretError extends SecretsError {}
+/** The secret does not exist in the region, or is scheduled for deletion. */
+export class NotFoundError extends SecretsError {}
+/** A read before `initializeSecrets()` was awaited, or after `closeSecrets()`. */
+export class NotReadyError extends SecretsError {}
+/** Secrets Manager limits the rate. */
+export class ThrottledError extends SecretsError {}
+/** The deadline passed. */
+export class TimeoutError extends SecretsError {}
+/** No credentials, or expired ones. */
+export class UnauthenticatedError extends SecretsError {}
+/** The connection failed, or the server answered 5xx. */
+export class UnavailableError extends SecretsError {}
+
+const CLASSES: Record<ErrorCode, new (document: ErrorDocument) => SecretsError> = {
+  SECRETS_ACCESS_DENIED: AccessDeniedError,
+  SECRETS_CONFIG_INVALID: ConfigInvalidError,
+  SECRETS_DECRYPTION_FAILED: DecryptionFailedError,
+  SECRETS_INVALID: InvalidSecretError,
+  SECRETS_NOT_FOUND: NotFoundError,
+  SECRETS_NOT_READY: NotReadyError,
+  SECRETS_THROTTLED: ThrottledError,
+  SECRETS_TIMEOUT: TimeoutError,
+  SECRETS_UNAUTHENTICATED: UnauthenticatedError,
+  SECRETS_UNAVAILABLE: UnavailableError,
+};
+
+/** The error of a document's class. */
+export function toError(document: ErrorDocument): SecretsError {
+  return new CLASSES[document.code](document);
+}
+
+/** An error of the facade's own. */
+export function failure(code: 'SECRETS_CONFIG_INVALID' | 'SECRETS_NOT_READY', message: string): SecretsError {
+  return toError({ code, retryable: false, service: null, message, violations: [], errors: [] });
+}

@@ -1,0 +1,309 @@
+/** Secrets: what is read often is kept as a frozen object here, everything else is asked of the engine. */
+
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type {
+  ConfigOf,
+  Configs,
+  DatabaseConfig,
+  EmailConfig,
+  FieldDefinition,
+  GovernmentPortalConfig,
+  MonitoringConfig,
+  RedisConfig,
+  SecretDefinition,
+  SecurityConfig,
+  Service,
+  StripeConfig,
+} from './configs.js';
+import { type ErrorDocument, toError } from './errors.js';
+import type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents } from './health.js';
+import { native, type NativeSecrets } from './native.js';
+import type { SecretsOptions } from './options.js';
+import { seal } from './redact.js';
+
+/** A config with where it came from. */
+export interface SecretRead<Config = unknown> {
+  readonly config: Config;
+  readonly origin: Origin;
+  readonly freshness: Freshness;
+  /** None from the environment. */
+  readonly versionId: string | undefined;
+  /** The config of before the last rotation, while it is honoured. */
+  readonly previous: Config | undefined;
+}
+
+/** A service: built in, or a definition's id, or the definition. */
+export type ServiceLike = Service | SecretDefinition | `${string}/${string}`;
+
+/** How long `withDatabaseRetry` goes on by default: AWS changes the database about a minute before the secret. */
+const LOGIN_BUDGET_MS = 90_000;
+
+class Entry {
+  /** Reads answered from here since the engine was asked. */
+  reads = 0;
+  constructor(
+    readonly read: SecretRead,
+    readonly config: unknown,
+  ) {}
+}
+
+/**
+ * Typed secrets: loaded once, kept fresh in the background. Most applications use the one behind `initializeSecrets()`;
+ * this class is for those that want several.
+ */
+export class Secrets extends EventEmitter<SecretsEvents> {
+  readonly #native: NativeSecrets;
+  /** What was read last. The engine says when to ask it again. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #reads = new Map<string, Reads>();
+  // The one that is read most has a place of its own: a property costs less than a map.
+  #database: Entry | undefined;
+  #redis: Entry | undefined;
+  #security: Entry | undefined;
+  #stripe: Entry | undefined;
+  #email: Entry | undefined;
+  #governmentPortal: Entry | undefined;
+  #monitoring: Entry | undefined;
+
+  private constructor(options: SecretsOptions) {
+    super();
+    const { env = process.env, ...rest } = options;
+    const document = JSON.stringify(rest);
+    const variables: Record<string, string> = {};
+    for (const name of native.variableNames(document)) {
+      const value = env[name];
+      if (value) variables[name] = value;
+    }
+    const { secrets, error } = native.openSecrets(document, variables, (kind, content) => this.#told(kind, content));
+    if (!secrets) throw toError(JSON.parse(error ?? '') as ErrorDocument);
+    this.#native = secrets;
+  }
+
+  /**
+   * Opens and loads secrets: one call to Secrets Manager for all.
+   * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
+   */
+  static async open(options: SecretsOptions = {}): Promise<Secrets> {
+    const secrets = new Secrets(options);
+    const error = await secrets.#native.load();
+    secrets.#forgetAll();
+    if (error === null) return secrets;
+    secrets.close();
+    throw toError(JSON.parse(error) as ErrorDocument);
+  }
+
+  /** PostgreSQL. Costs nanoseconds: call it at each use, and a rotation is seen at once. */
+  getDatabaseConfig(): DatabaseConfig {
+    const entry = (this.#database ??= this.#fetch('database'));
+    entry.reads++;
+    return entry.config as DatabaseConfig;
+  }
+
+  /** Redis. */
+  getRedisConfig(): RedisConfig {
+    const entry = (this.#redis ??= this.#fetch('redis'));
+    entry.reads++;
+    return entry.config as RedisConfig;
+  }
+
+  /** Keys that sign sessions and tokens. */
+  getSecurityConfig(): SecurityConfig {
+    const entry = (this.#security ??= this.#fetch('security'));
+    entry.reads++;
+    return entry.config as SecurityConfig;
+  }
+
+  /** Stripe's API keys. */
+  getStripeConfig(): StripeConfig {
+    const entry = (this.#stripe ??= this.#fetch('stripe'));
+    entry.reads++;
+    return entry.config as StripeConfig;
+  }
+
+  /** SMTP credentials. */
+  getEmailConfig(): EmailConfig {
+    const entry = (this.#email ??= this.#fetch('email'));
+    entry.reads++;
+    return entry.config as EmailConfig;
+  }
+
+  /** The government portal's login. */
+  getGovernmentPortalConfig(): GovernmentPortalConfig {
+    const entry = (this.#governmentPortal ??= this.#fetch('government-portal'));
+    entry.reads++;
+    return entry.config as GovernmentPortalConfig;
+  }
+
+  /** Keys of monitoring providers: an empty object where there are none. */
+  getMonitoringConfig(): MonitoringConfig {
+    const entry = (this.#monitoring ??= this.#fetch('monitoring'));
+    entry.reads++;
+    return entry.config as MonitoringConfig;
+  }
+
+  /** A secret that the application defined. */
+  getSecret<const Fields extends Record<string, FieldDefinition>>(
+    definition: SecretDefinition<Fields>,
+  ): ConfigOf<Fields> {
+    return this.read(definition).config as ConfigOf<Fields>;
+  }
+
+  /** A config with its origin, freshness and version. */
+  read<S extends Service>(service: S): SecretRead<Configs[S]>;
+  read(service: ServiceLike): SecretRead;
+  read(service: ServiceLike): SecretRead {
+    const id = idOf(service);
+    const entry = this.#entries.get(id) ?? this.#fetch(id);
+    entry.reads++;
+    return entry.read;
+  }
+
+  /**
+   * Fetches a secret now, or joins the fetch under way. At most once a second; above that it resolves at once.
+   * @throws {SecretsError} if the fetch failed; what was held before is still read.
+   */
+  async refresh(service: ServiceLike): Promise<void> {
+    const id = idOf(service);
+    const error = await this.#native.refresh(id);
+    this.#forget(id);
+    if (error !== null) throw toError(JSON.parse(error) as ErrorDocument);
+  }
+
+  /**
+   * Runs work that logs in to the database. If the login fails because the password was just rotated (SQLSTATE `28P01`
+   * or `28000`), refreshes the secret and runs it again, for `budgetMs` at most. Any other error passes untouched.
+   */
+  async withDatabaseRetry<T>(
+    work: (config: DatabaseConfig) => Promise<T>,
+    { budgetMs = LOGIN_BUDGET_MS }: { budgetMs?: number } = {},
+  ): Promise<T> {
+    const retry = new native.NativeLoginRetry(budgetMs, Math.floor(Math.random() * 0xffff_ffff));
+    for (;;) {
+      const { config, versionId } = this.read('database');
+      try {
+        return await work(config);
+      } catch (error) {
+        if (!isLoginFailure(error)) throw error;
+        let next = 'refresh';
+        while (next !== 'retry') {
+          const { step, waitMs = 0 } = retry.next(versionId ?? null, this.read('database').versionId ?? null);
+          if (step === 'give-up') throw error;
+          if (step === 'wait') await sleep(waitMs);
+          // A failed refresh is told as an event; the budget decides when to give up.
+          if (step === 'refresh') await this.refresh('database').catch(() => {});
+          next = step;
+        }
+      }
+    }
+  }
+
+  /** The state of everything, without values: for a health endpoint, metrics and alerts. */
+  health(): Health {
+    const health = JSON.parse(this.#native.health()) as Health;
+    for (const service of health.services) {
+      this.#count(service.service);
+      const warm = this.#reads.get(service.service);
+      if (warm) for (const outcome of Object.keys(warm) as (keyof Reads)[]) service.reads[outcome] += warm[outcome];
+    }
+    return health;
+  }
+
+  /** Forgets every value and ends the background work. Reads throw `NotReadyError` from then on. */
+  close(): void {
+    this.#forgetAll();
+    this.#native.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #fetch(service: string): Entry {
+    const known = this.#entries.get(service);
+    if (known) return known;
+    const document = JSON.parse(this.#native.read(service)) as {
+      error?: ErrorDocument;
+      config: object;
+      redacted: object;
+      origin: Origin;
+      freshness: Freshness;
+      versionId: string | null;
+      previous: { config: object; redacted: object } | null;
+    };
+    if (document.error) throw toError(document.error);
+    const { origin, freshness, versionId, previous } = document;
+    const config = seal(document.config, document.redacted);
+    const read = Object.freeze({
+      config,
+      origin,
+      freshness,
+      versionId: versionId ?? undefined,
+      previous: previous ? seal(previous.config, previous.redacted) : undefined,
+    });
+    const entry = new Entry(read, config);
+    // The engine has counted this read itself.
+    entry.reads = -1;
+    this.#entries.set(service, entry);
+    return entry;
+  }
+
+  #told(kind: 'changed' | 'event' | 'lagged', content: string): void {
+    if (kind === 'changed') this.#forget(content);
+    else if (kind === 'lagged') this.#forgetAll();
+    else this.#tell(JSON.parse(content) as SecretsEvent);
+  }
+
+  #tell(event: SecretsEvent): void {
+    for (const name of ['event', event.type] as const) {
+      try {
+        (this as EventEmitter).emit(name, event);
+      } catch (error) {
+        // A listener's mistake is not the application's end.
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
+    }
+  }
+
+  #forgetAll(): void {
+    for (const service of [...this.#entries.keys()]) this.#forget(service);
+  }
+
+  #forget(service: string): void {
+    this.#count(service);
+    this.#entries.delete(service);
+    if (service === 'database') this.#database = undefined;
+    else if (service === 'redis') this.#redis = undefined;
+    else if (service === 'security') this.#security = undefined;
+    else if (service === 'stripe') this.#stripe = undefined;
+    else if (service === 'email') this.#email = undefined;
+    else if (service === 'government-portal') this.#governmentPortal = undefined;
+    else if (service === 'monitoring') this.#monitoring = undefined;
+  }
+
+  /** Adds an entry's reads to its service's. */
+  #count(service: string): void {
+    const entry = this.#entries.get(service);
+    if (!entry) return;
+    const reads = this.#reads.get(service) ?? { environment: 0, failed: 0, fresh: 0, stale: 0 };
+    const { origin, freshness } = entry.read;
+    reads[origin === 'environment' ? origin : freshness] += entry.reads;
+    entry.reads = 0;
+    this.#reads.set(service, reads);
+  }
+}
+
+function idOf(service: ServiceLike): string {
+  return typeof service === 'string' ? service : service.id;
+}
+
+/** PostgreSQL drivers put the SQLSTATE into `code`, wrappers put their error into `cause`. */
+function isLoginFailure(error: unknown): boolean {
+  for (let depth = 0, it = error; depth < 5 && typeof it === 'object' && it !== null; depth++) {
+    const { code, cause } = it as { code?: unknown; cause?: unknown };
+    if (typeof code === 'string' && native.isLoginFailure(code)) return true;
+    it = cause;
+  }
+  return false;
+}
