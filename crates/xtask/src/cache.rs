@@ -1,0 +1,96 @@
+//! The user's cache folder: what is built and downloaded once, and used again by the next run and the next clone.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use xshell::{Shell, cmd};
+
+/// cargo-deny that builds with the workspace's toolchain.
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
+/// The emulator of Secrets Manager, and the versions that it was tried with.
+const MOTO: &str = "moto[server]==5.2.5";
+
+/// The clone and the cache beside it.
+pub(crate) struct Workspace {
+    pub(crate) shell: Shell,
+    pub(crate) root: PathBuf,
+    cache: PathBuf,
+}
+
+impl Workspace {
+    /// Finds both, and lets every cargo below build into the shared target folder.
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.ancestors().nth(2).context("xtask lives in crates/xtask")?.to_owned();
+        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+        let cache = base.context("set HOME or XDG_CACHE_HOME: the cache goes there")?.join("permisos-secrets");
+        let shell = Shell::new()?;
+        shell.change_dir(&root);
+        let workspace = Self { shell, root, cache };
+        let target = workspace.target();
+        workspace.shell.set_var("CARGO_TARGET_DIR", target);
+        Ok(workspace)
+    }
+
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.cache.join("target"), PathBuf::from)
+    }
+
+    /// cargo-deny, built once.
+    pub(crate) fn cargo_deny(&self) -> anyhow::Result<PathBuf> {
+        let tools = self.cache.join("tools").join(CARGO_DENY.replace('@', "-"));
+        let binary = tools.join("bin").join("cargo-deny");
+        if !binary.exists() {
+            println!("Building {CARGO_DENY} once, into {}", tools.display());
+            // Unoptimised: it runs for seconds and would compile for minutes.
+            cmd!(self.shell, "cargo install --quiet --locked --debug --root {tools} {CARGO_DENY}").run()?;
+        }
+        Ok(binary)
+    }
+
+    /// A Python that has the emulator, in a private virtual environment.
+    pub(crate) fn python(&self) -> anyhow::Result<PathBuf> {
+        let environment = self.cache.join("python").join(MOTO.replace(['[', ']', '='], "-"));
+        let python = environment.join("bin").join("python");
+        let ready = environment.join("ready");
+        if !ready.exists() {
+            println!("Installing {MOTO} once, into {}", environment.display());
+            self.shell.remove_path(&environment)?;
+            self.make_environment(&environment)?;
+            cmd!(self.shell, "{python} -m pip install --quiet --disable-pip-version-check {MOTO}").run()?;
+            self.shell.write_file(&ready, "")?;
+        }
+        Ok(python)
+    }
+
+    fn make_environment(&self, environment: &Path) -> anyhow::Result<()> {
+        // Debian's Python comes without ensurepip unless python3-venv is installed; its pip can install virtualenv.
+        if cmd!(self.shell, "python3 -m venv {environment}").ignore_stderr().quiet().run().is_ok() {
+            return Ok(());
+        }
+        let tool = self.cache.join("python").join("virtualenv");
+        cmd!(self.shell, "python3 -m pip install --quiet --upgrade --target {tool} virtualenv").run()?;
+        cmd!(self.shell, "python3 -m virtualenv --quiet {environment}").env("PYTHONPATH", tool).run()?;
+        Ok(())
+    }
+}
+
+/// Says what a step does and how long it took.
+pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    println!("\n== {title}");
+    let started = Instant::now();
+    let result = work();
+    let outcome = if result.is_ok() { "done" } else { "FAILED" };
+    println!("== {title}: {outcome} in {:.0} s", started.elapsed().as_secs_f64());
+    result
+}
+
+/// Whether a program is there.
+pub(crate) fn need(shell: &Shell, program: &str, hint: &str) -> anyhow::Result<()> {
+    let found = cmd!(shell, "{program} --version").ignore_stdout().ignore_stderr().quiet().run().is_ok();
+    ensure!(found, "{program} is not there: {hint}");
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Every check. Later ones run although an earlier one failed; the end tells which.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use xshell::cmd;
+
+use crate::cache::{Workspace, need, step};
+use crate::package;
+
+type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
+
+const CHECKS: [Check; 8] = [
+    ("Formatting", formatting),
+    ("Lints", lints),
+    ("Rust tests", rust),
+    ("Rust doctests", doctests),
+    ("Rust docs", docs),
+    ("Node and live tests on the installed tarball", node),
+    ("Tracked files name no foreign registry and no machine's path", tracked),
+    ("Bans, licences and sources of dependencies", dependencies),
+];
+
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    need(&workspace.shell, "python3", "install Python 3.9 or newer with pip")?;
+    let started = Instant::now();
+    let results: Vec<(&str, bool, Duration)> = CHECKS
+        .into_iter()
+        .map(|(title, check)| {
+            let started = Instant::now();
+            let result = step(title, || check(workspace));
+            if let Err(error) = &result {
+                println!("{error:#}");
+            }
+            (title, result.is_ok(), started.elapsed())
+        })
+        .collect();
+    println!("\n== Summary");
+    for (title, passed, took) in &results {
+        println!("{} {title} ({:.0} s)", if *passed { "pass" } else { "FAIL" }, took.as_secs_f64());
+    }
+    let failed = results.iter().filter(|(_, passed, _)| !passed).count();
+    ensure!(failed == 0, "{failed} of {} checks failed", results.len());
+    println!("all {} checks passed in {:.0} s", results.len(), started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
+    Ok(cmd!(workspace.shell, "cargo fmt --all --check").run()?)
+}
+
+fn lints(workspace: &Workspace) -> anyhow::Result<()> {
+    Ok(cmd!(workspace.shell, "cargo clippy --locked --workspace --all-targets -- -D warnings").run()?)
+}
+
+fn rust(workspace: &Workspace) -> anyhow::Result<()> {
+    let shell = &workspace.shell;
+    if need(shell, "cargo-nextest", "").is_ok() {
+        return Ok(cmd!(shell, "cargo nextest run --locked --workspace --status-level slow").run()?);
+    }
+    Ok(cmd!(shell, "cargo test --locked --workspace --lib --bins --tests").run()?)
+}
+
+fn doctests(workspace: &Workspace) -> anyhow::Result<()> {
+    Ok(cmd!(workspace.shell, "cargo test --locked --workspace --doc").run()?)
+}
+
+fn docs(workspace: &Workspace) -> anyhow::Result<()> {
+    let command = cmd!(workspace.shell, "cargo doc --locked --workspace --no-deps --quiet");
+    Ok(command.env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+fn node(workspace: &Workspace) -> anyhow::Result<()> {
+    let Workspace { shell, root, .. } = workspace;
+    let installed = package::install(workspace)?;
+    let python = workspace.python()?;
+    let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
+    files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
+    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    let package = root.join("npm/secrets");
+    let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
+    let _in_fresh = shell.push_dir(installed.path());
+    for (module, extension) in [("Node16", "mts"), ("Node16", "cts")] {
+        let source = format!("test/types.{extension}");
+        shell.copy_file("test/types.ts", &source)?;
+        let options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--types", "node", "--target", "ES2022"];
+        cmd!(
+            shell,
+            "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module {module} --typeRoots {types} {source}"
+        )
+        .run()?;
+    }
+    let tests = cmd!(shell, "node --test {files...}");
+    let vectors = root.join("tests/vectors");
+    Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
+}
+
+fn tracked(workspace: &Workspace) -> anyhow::Result<()> {
+    let home = std::env::var("HOME").unwrap_or_default();
+    for file in cmd!(workspace.shell, "git ls-files").quiet().read()?.lines() {
+        let Ok(text) = workspace.shell.read_file(workspace.root.join(file)) else { continue };
+        let is_lock = file.ends_with("package-lock.json") || file.ends_with("Cargo.lock");
+        let foreign = text.lines().find(|line| {
+            let cargo = line.contains("source = ") && !line.contains("github.com/rust-lang/crates.io-index");
+            is_lock && (line.contains("\"resolved\"") || cargo)
+        });
+        if let Some(line) = foreign {
+            bail!("{file} names a registry: {}", line.trim());
+        }
+        ensure!(home.len() < 3 || !text.contains(&format!("{home}/")), "{file} names a path of this machine");
+    }
+    Ok(())
+}
+
+fn dependencies(workspace: &Workspace) -> anyhow::Result<()> {
+    let deny = workspace.cargo_deny()?;
+    Ok(cmd!(workspace.shell, "{deny} --workspace check bans licenses sources").run()?)
+}

@@ -1,0 +1,90 @@
+// A private Secrets Manager: moto in a process of its own, on a port that the system chose.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const REGION = 'us-east-1';
+
+/** Points the AWS SDK at nothing but what a test gives it. */
+export function isolateAws() {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+  Object.assign(process.env, {
+    AWS_ACCESS_KEY_ID: 'testing',
+    AWS_SECRET_ACCESS_KEY: 'testing',
+    AWS_REGION: REGION,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  });
+}
+
+/** Starts a server, empty. `stop()` ends it; so does the end of this process. */
+export async function startMoto(port = 0) {
+  const python = process.env.PERMISOS_PYTHON ?? 'python3';
+  const script = new URL('./moto_server.py', import.meta.url).pathname;
+  const child = spawn(python, [script, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = await Promise.race([
+    once(createInterface(child.stdout), 'line'),
+    once(child, 'exit').then(() => Promise.reject(new Error('moto did not start'))),
+  ]);
+  const url = `http://127.0.0.1:${line}`;
+  return {
+    url,
+    port: Number(line),
+    async stop() {
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      await ended;
+    },
+    create: (name, value) => call(url, 'CreateSecret', { Name: name, SecretString: JSON.stringify(value) }),
+    put: (name, value) => call(url, 'PutSecretValue', { SecretId: name, SecretString: JSON.stringify(value) }),
+    delete: (name) => call(url, 'DeleteSecret', { SecretId: name }),
+  };
+}
+
+async function call(url, operation, body) {
+  const credential = `testing/20260101/${REGION}/secretsmanager/aws4_request`;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `secretsmanager.${operation}`,
+      authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host, Signature=0`,
+    },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${operation} answered HTTP ${response.status}`);
+  return response.json();
+}
+
+/** The seven secrets of an environment, by what follows it in their names. */
+export const SEVEN = {
+  'database/credentials': {
+    host: 'database.internal',
+    port: 5432,
+    database: 'permisos',
+    username: 'permisos_app',
+    password: 'canary-database-7Qz4',
+    ssl: { rejectUnauthorized: true },
+  },
+  'redis/credentials': { host: 'cache.internal', password: 'canary-redis-8Wx5', tls: true },
+  'security/session': {
+    sessionSecret: 'canary-session-secret-of-forty-letters-1',
+    jwtSecret: 'canary-token-secret-of-forty-letters-abc',
+    internalApiKey: 'canary-internal-9Ev6',
+  },
+  'stripe/api-keys': {
+    publicKey: 'pk_test_canaryPublic',
+    privateKey: 'sk_test_canaryPrivate',
+    webhookSecret: 'whsec_canaryHook',
+  },
+  'email/credentials': { smtpUser: 'AKIACANARY', smtpPassword: 'canary-smtp-0Rt7', fromAddress: 'hola@permisos.mx' },
+  'government/portal': { username: 'tramites', password: 'canary-portal-1Ty8', loginUrl: 'https://portal.gob.mx/login' },
+  'monitoring/api-keys': { sentryDsn: 'https://canary@sentry.io/1' },
+};
+
+/** Creates them. */
+export async function createSeven(moto, environment = 'staging', seven = SEVEN) {
+  for (const [suffix, value] of Object.entries(seven)) await moto.create(`permisos/${environment}/${suffix}`, value);
+}
