@@ -16,41 +16,51 @@ before(async () => {
 
 after(() => moto.stop());
 
-const open = (options) =>
-  Secrets.open({ environment: 'production', source: 'aws', endpointUrl: moto.url, env: {}, ...options });
+async function open(t, options) {
+  const secrets = await Secrets.open({
+    environment: 'production',
+    source: 'aws',
+    endpointUrl: moto.url,
+    env: {},
+    ...options,
+  });
+  t.after(() => secrets.close());
+  return secrets;
+}
+
 const calls = (secrets) => secrets.health().fetches.map(({ operation, error, count }) => [operation, error, count]);
 
-test('seven services start with one API call', async () => {
-  await using secrets = await open({ previousFor: 0 });
+test('seven services start with one API call', async (t) => {
+  const secrets = await open(t, { previousFor: 0 });
   assert.deepEqual(calls(secrets), [['BatchGetSecretValue', null, 1]]);
   assert.equal(secrets.getDatabaseConfig().password, SEVEN['database/credentials'].password);
   assert.equal(secrets.getEmailConfig().host, 'email-smtp.us-east-1.amazonaws.com');
   assert.equal(secrets.health().status, 'healthy');
 });
 
-test('custom secrets are batched too, 20 in a call', async () => {
+test('custom secrets are batched too, 20 in a call', async (t) => {
   const definitions = [];
   for (let index = 0; index < 25; index++) {
     await moto.create(`permisos/production/custom/number-${index}`, { token: `canary-${index}`, retries: String(index) });
     const fields = { token: { minLength: 8 }, retries: { type: 'integer' } };
     definitions.push(defineSecret(`custom/number-${index}`, { fields }));
   }
-  await using secrets = await open({ services: [], secrets: definitions });
+  const secrets = await open(t, { services: [], secrets: definitions });
   assert.deepEqual(calls(secrets), [['BatchGetSecretValue', null, 2]]);
   assert.equal(secrets.getSecret(definitions[24]).token, 'canary-24');
   assert.equal(secrets.getSecret(definitions[24]).retries, 24);
 });
 
-test('security honours the keys of before a rotation and a restart', async () => {
+test('security honours the keys of before a rotation and a restart', async (t) => {
   const before = SEVEN['security/session'];
   const rotated = { ...before, sessionSecret: 'canary-second-session-secret-of-forty-1' };
   await moto.put('permisos/production/security/session', rotated);
-  await using secrets = await open({ services: ['security'] });
+  const secrets = await open(t, { services: ['security'] });
   assert.deepEqual(secrets.getSecurityConfig().sessionSecrets, [rotated.sessionSecret, before.sessionSecret]);
 });
 
-test('a rotated value is read after a refresh, and told as an event', async () => {
-  await using secrets = await open({ services: ['redis'] });
+test('a rotated value is read after a refresh, and told as an event', async (t) => {
+  const secrets = await open(t, { services: ['redis'] });
   const rotations = [];
   secrets.on('rotated', (event) => rotations.push([event.service, secrets.getRedisConfig().password]));
   await moto.put('permisos/production/redis/credentials', { ...SEVEN['redis/credentials'], password: 'canary-new' });
@@ -60,21 +70,21 @@ test('a rotated value is read after a refresh, and told as an event', async () =
   assert.deepEqual(rotations, [['redis', 'canary-new']]);
 });
 
-test('what does not exist falls back to the environment, and is degraded', async () => {
+test('what does not exist falls back to the environment, and is degraded', async (t) => {
   const options = { environment: 'nowhere', services: ['redis'], env: { REDIS_HOST: 'fallback.internal' } };
-  await using secrets = await open(options);
+  const secrets = await open(t, options);
   assert.equal(secrets.getRedisConfig().host, 'fallback.internal');
   const [{ origin, lastError }] = secrets.health().services;
   assert.deepEqual([origin, lastError], ['environment', 'SECRETS_NOT_FOUND']);
   assert.equal(secrets.health().status, 'degraded');
-  const strict = open({ ...options, environmentFallback: false });
+  const strict = open(t, { ...options, environmentFallback: false });
   await assert.rejects(strict, { code: 'SECRETS_NOT_FOUND', service: 'redis', message: /create-secret/ });
 });
 
-test('an outage is survived on cached values, and its end is noticed', async () => {
+test('an outage is survived on cached values, and its end is noticed', async (t) => {
   const server = await startMoto();
   await createSeven(server, 'outage');
-  await using secrets = await open({ environment: 'outage', endpointUrl: server.url, ttl: 1, services: ['redis'] });
+  const secrets = await open(t, { environment: 'outage', endpointUrl: server.url, ttl: 1, services: ['redis'] });
   await server.stop();
   const until = async (status) => {
     for (let waited = 0; secrets.health().status !== status && waited < 120; waited++) await sleep(250);
@@ -89,9 +99,9 @@ test('an outage is survived on cached values, and its end is noticed', async () 
   await again.stop();
 });
 
-test('a bad new version does not replace a good one', async () => {
+test('a bad new version does not replace a good one', async (t) => {
   await moto.create('permisos/rotating/stripe/api-keys', SEVEN['stripe/api-keys']);
-  await using secrets = await open({ environment: 'rotating', services: ['stripe'] });
+  const secrets = await open(t, { environment: 'rotating', services: ['stripe'] });
   await moto.put('permisos/rotating/stripe/api-keys', { publicKey: 'canary-broken' });
   await assert.rejects(secrets.refresh('stripe'), (error) => {
     assert.equal(error.code, 'SECRETS_INVALID');

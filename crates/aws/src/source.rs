@@ -161,9 +161,13 @@ impl RegionClient {
         credentials: Option<&SharedCredentialsProvider>,
     ) -> Result<Regional, Failure> {
         let make = || async {
-            let http = aws_smithy_http_client::Builder::new()
-                .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-                .build_https();
+            let http = aws_smithy_http_client::Builder::new();
+            let is_plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
+            let http = match connection.role_arn {
+                // Reading the system's certificates takes milliseconds: not for a server without TLS.
+                None if is_plain => http.build_http(),
+                _ => http.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https(),
+            };
             let timeouts = TimeoutConfig::builder()
                 .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
                 .operation_timeout(connection.timeout)

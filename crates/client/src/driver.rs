@@ -56,7 +56,7 @@ impl Driver {
             progress: watch::Sender::new(()),
             notices: broadcast::Sender::new(NOTICE_LIMIT),
         };
-        driver.publish(&mut driver.engine());
+        driver.publish_changed(&mut driver.engine());
         driver
     }
 
@@ -74,10 +74,14 @@ impl Driver {
         self.notices.subscribe()
     }
 
-    /// Starts the loop, once.
-    pub(crate) fn start(self: &Arc<Self>, source: &Arc<dyn Source>) {
-        if !self.is_running.swap(true, Ordering::AcqRel) {
-            task::spawn(self.clone().run(source.clone()));
+    /// Starts the loop, once. Without a source there is none: all has happened already and only has to be told.
+    pub(crate) fn start(self: &Arc<Self>, source: Option<&Arc<dyn Source>>) {
+        if self.is_running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match source {
+            Some(source) => drop(task::spawn(self.clone().run(source.clone()))),
+            None => self.publish(&mut self.engine()),
         }
     }
 
@@ -153,6 +157,16 @@ impl Driver {
 
     /// Readers first, then those who are told: whoever hears of a rotation already reads it.
     fn publish(&self, engine: &mut Engine) {
+        for service in self.publish_changed(engine) {
+            let _ = self.notices.send(Notice::Changed(service));
+        }
+        while let Some(event) = engine.poll_event() {
+            log(&event);
+            let _ = self.notices.send(Notice::Event(event));
+        }
+    }
+
+    fn publish_changed(&self, engine: &mut Engine) -> Vec<ServiceId> {
         let mut changed = vec![];
         while let Some(service) = engine.poll_changed() {
             if let Some(snapshot) = engine.snapshot(&service) {
@@ -160,13 +174,7 @@ impl Driver {
                 changed.push(service);
             }
         }
-        for service in changed {
-            let _ = self.notices.send(Notice::Changed(service));
-        }
-        while let Some(event) = engine.poll_event() {
-            log(&event);
-            let _ = self.notices.send(Notice::Event(event));
-        }
+        changed
     }
 }
 

@@ -202,9 +202,7 @@ impl Secrets {
     }
 
     fn start(&self) {
-        if let Some(source) = &self.0.source {
-            self.0.driver.start(source);
-        }
+        self.0.driver.start(self.0.source.as_ref());
     }
 }
 

@@ -41,12 +41,10 @@ export function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
 
 async function open(options?: SecretsOptions): Promise<Secrets> {
   try {
-    const secrets = await Secrets.open(options);
-    secrets.on('event', (event) => {
+    current = await Secrets.open(options, (event) => {
       for (const listener of listeners) listener(event);
     });
-    current = secrets;
-    return secrets;
+    return current;
   } catch (error) {
     opening = undefined;
     throw error;

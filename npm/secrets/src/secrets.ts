@@ -82,11 +82,12 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 
   /**
-   * Opens and loads secrets: one call to Secrets Manager for all.
+   * Opens and loads secrets: one call to Secrets Manager for all. The listener is told of every event, from the first.
    * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
    */
-  static async open(options: SecretsOptions = {}): Promise<Secrets> {
+  static async open(options: SecretsOptions = {}, listener?: (event: SecretsEvent) => void): Promise<Secrets> {
     const secrets = new Secrets(options);
+    if (listener) secrets.on('event', listener);
     const error = await secrets.#native.load();
     secrets.#forgetAll();
     if (error === null) return secrets;

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { afterEach, test } from 'node:test';
+import * as esm from '@permisos/secrets';
+import {
+  ConfigInvalidError,
+  InvalidSecretError,
+  NotReadyError,
+  Secrets,
+  SecretsError,
+  closeSecrets,
+  defineSecret,
+  getDatabaseConfig,
+  getHealth,
+  getMonitoringConfig,
+  getSecret,
+  initializeSecrets,
+  withDatabaseRetry,
+} from '@permisos/secrets';
+import { CANARY, ENVIRONMENT } from './environment.mjs';
+
+const options = { source: 'environment', env: ENVIRONMENT };
+
+afterEach(closeSecrets);
+
+test('a read before initialize says what to do', () => {
+  assert.throws(getDatabaseConfig, (error) => {
+    assert.ok(error instanceof NotReadyError && error instanceof SecretsError && error instanceof Error);
+    assert.equal(error.code, 'SECRETS_NOT_READY');
+    assert.match(error.message, /await initializeSecrets/);
+    assert.match(error.stack, /api\.test\.mjs/);
+    return true;
+  });
+});
+
+test('the seven configs are typed values', async () => {
+  await initializeSecrets(options);
+  const { host, port, database, username, password, ssl } = getDatabaseConfig();
+  assert.deepEqual([host, port, database, username, password], ['database.internal', 5433, 'permisos', `${CANARY}u`, CANARY]);
+  assert.deepEqual({ ...ssl }, { rejectUnauthorized: true });
+  assert.equal(esm.getRedisConfig().url, `rediss://:${CANARY}@cache.internal:6380/2`);
+  assert.equal(esm.getRedisConfig().tls.servername, 'cache.internal');
+  assert.deepEqual([...esm.getSecurityConfig().sessionSecrets], [`${CANARY}s`]);
+  assert.equal(esm.getStripeConfig().privateKey, `sk_test_${CANARY}`);
+  assert.equal(esm.getEmailConfig().port, 587);
+  assert.equal(esm.getGovernmentPortalConfig().loginUrl, `https://portal.gob.mx/${CANARY}`);
+  assert.equal(getMonitoringConfig().sentryDsn, `https://${CANARY}@sentry.io/1`);
+  assert.equal(getHealth().status, 'healthy');
+});
+
+test('a warm read is the very same object', async () => {
+  await initializeSecrets(options);
+  assert.equal(getDatabaseConfig(), getDatabaseConfig());
+});
+
+test('an absent optional service is an empty config, and healthy', async () => {
+  await initializeSecrets({ ...options, env: { ...ENVIRONMENT, SENTRY_DSN: '' } });
+  assert.deepEqual({ ...getMonitoringConfig() }, {});
+  assert.equal(getHealth().status, 'healthy');
+});
+
+test('concurrent calls share one initialization, other options are refused', async () => {
+  const [one, other] = await Promise.all([initializeSecrets(options), initializeSecrets(options)]);
+  assert.equal(one, other);
+  assert.equal(await initializeSecrets(), one);
+  await assert.rejects(initializeSecrets({ ...options, ttl: 5 }), ConfigInvalidError);
+});
+
+test('after a failure it may be called again', async () => {
+  await assert.rejects(initializeSecrets({ source: 'environment', env: {} }), InvalidSecretError);
+  await initializeSecrets(options);
+  assert.equal(getDatabaseConfig().port, 5433);
+});
+
+test('every wrong option is told at once, with the near name', async () => {
+  await assert.rejects(initializeSecrets({ sorce: 'aws', ttl: 'long', services: ['databse'] }), (error) => {
+    assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
+    assert.equal(error.retryable, false);
+    assert.deepEqual(error.violations.map(({ path }) => path).sort(), ['/services/0', '/sorce', '/ttl']);
+    assert.match(error.message, /`source`/);
+    assert.match(error.message, /`database`/);
+    return true;
+  });
+});
+
+test('every broken rule of every service is told at once', async () => {
+  const env = { ...ENVIRONMENT, SESSION_SECRET: 'short', STRIPE_PRIVATE_KEY: 'live', DATABASE_URL: 'mysql://x' };
+  await assert.rejects(initializeSecrets({ ...options, env }), (error) => {
+    assert.ok(error instanceof InvalidSecretError);
+    assert.deepEqual(error.errors.map(({ service }) => service), ['database', 'security', 'stripe']);
+    assert.equal(error.cause, error.errors[0]);
+    assert.deepEqual(error.violations.map(({ path }) => path), [
+      '/database',
+      '/security/sessionSecret',
+      '/stripe/privateKey',
+    ]);
+    return true;
+  });
+});
+
+test('only the services asked for are required', async () => {
+  await initializeSecrets({ source: 'environment', services: ['redis'], env: { REDIS_HOST: 'cache' } });
+  assert.equal(esm.getRedisConfig().host, 'cache');
+  assert.throws(getDatabaseConfig, { code: 'SECRETS_CONFIG_INVALID', service: 'database' });
+});
+
+test('a custom secret is read by its definition', async () => {
+  const whatsapp = defineSecret('whatsapp/api', {
+    fields: { token: { minLength: 8, variable: 'WHATSAPP_TOKEN' }, retries: { type: 'integer', required: false } },
+  });
+  await initializeSecrets({ ...options, secrets: [whatsapp] });
+  assert.equal(getSecret(whatsapp).token, CANARY);
+  assert.equal(getSecret(whatsapp).retries, undefined);
+});
+
+test('several instances stand side by side, each closed for itself', async () => {
+  const open = (host) => Secrets.open({ source: 'environment', services: ['redis'], env: { REDIS_HOST: host } });
+  const [one, two] = await Promise.all([open('one'), open('two')]);
+  assert.deepEqual([one.getRedisConfig().host, two.getRedisConfig().host], ['one', 'two']);
+  await one[Symbol.asyncDispose]();
+  assert.throws(() => one.getRedisConfig(), NotReadyError);
+  assert.equal(two.getRedisConfig().host, 'two');
+  two.close();
+});
+
+test('closing forgets the values', async () => {
+  const secrets = await initializeSecrets(options);
+  getDatabaseConfig();
+  await closeSecrets();
+  assert.throws(() => secrets.getDatabaseConfig(), NotReadyError);
+  assert.throws(getDatabaseConfig, NotReadyError);
+});
+
+test('reads are counted by what answered them', async () => {
+  const secrets = await Secrets.open(options);
+  for (let reads = 0; reads < 5; reads++) secrets.getRedisConfig();
+  const { reads } = secrets.health().services.find(({ service }) => service === 'redis');
+  assert.deepEqual(reads, { environment: 5, failed: 0, fresh: 0, stale: 0 });
+  secrets.close();
+});
+
+test('an error of the database that is no login failure passes through untouched', async () => {
+  await initializeSecrets(options);
+  const syntax = Object.assign(new Error('syntax'), { code: '42601' });
+  await assert.rejects(withDatabaseRetry(() => Promise.reject(syntax)), (error) => error === syntax);
+  const login = Object.assign(new Error('login'), { code: '28P01' });
+  await assert.rejects(withDatabaseRetry(() => Promise.reject(login)), (error) => error === login);
+  assert.equal(await withDatabaseRetry(async ({ port }) => port), 5433);
+});
+
+test('imported and required it is one copy', () => {
+  const cjs = createRequire(import.meta.url)('@permisos/secrets');
+  const names = Object.keys(esm).filter((name) => !['default', 'module.exports', '__esModule'].includes(name));
+  assert.deepEqual(names.sort(), Object.keys(cjs).sort());
+  assert.equal(cjs.getDatabaseConfig, getDatabaseConfig);
+});
