@@ -20,7 +20,7 @@ fn redis() -> ServiceId {
 #[tokio::test(start_paused = true)]
 async fn start_up_of_seven_services_is_one_fetch() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({}));
+    let secrets = secrets(&source, &json!({}));
     assert_eq!(secrets.database().unwrap_err().kind(), ErrorKind::NotReady);
     secrets.load().await.unwrap();
     assert_eq!((source.fetches(), source.requests()), (1, 7));
@@ -37,7 +37,7 @@ async fn start_up_of_seven_services_is_one_fetch() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_cold_callers_cause_one_call() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({}));
+    let secrets = secrets(&source, &json!({}));
     let callers: Vec<_> = (0..10_000)
         .map(|_| {
             let secrets = secrets.clone();
@@ -56,7 +56,7 @@ async fn ten_thousand_cold_callers_cause_one_call() {
 #[tokio::test(start_paused = true)]
 async fn concurrent_refreshes_share_one_flight_and_then_are_limited() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({ "services": ["redis"] }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
     secrets.load().await.unwrap();
     source.behave(Behaviour::Answer("v2"));
     let redis = redis();
@@ -74,16 +74,16 @@ async fn concurrent_refreshes_share_one_flight_and_then_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_keeps_the_last_good_value_and_its_end_is_noticed() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({ "services": ["redis"], "ttl": 60 }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 60 }));
     secrets.load().await.unwrap();
     source.behave(Behaviour::Fail(ErrorKind::Unavailable));
-    sleep(Duration::from_secs(120)).await;
+    sleep(Duration::from_mins(2)).await;
     let read = secrets.read(&redis()).unwrap();
     assert_eq!((read.origin, read.freshness), (Origin::SecretsManager, Freshness::Stale));
     assert_eq!(secrets.health().status, Status::Degraded);
     assert!(source.fetches() < 12, "{} fetches: backoff is exponential", source.fetches());
     source.behave(Behaviour::Answer("v2"));
-    sleep(Duration::from_secs(300)).await;
+    sleep(Duration::from_mins(5)).await;
     let read = secrets.read(&redis()).unwrap();
     assert_eq!((read.freshness, read.version_id.as_deref()), (Freshness::Fresh, Some("v2")));
     assert_eq!(secrets.health().status, Status::Healthy);
@@ -92,7 +92,7 @@ async fn an_outage_keeps_the_last_good_value_and_its_end_is_noticed() {
 #[tokio::test(start_paused = true)]
 async fn whoever_hears_of_a_rotation_already_reads_it() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({ "services": ["database"] }));
+    let secrets = secrets(&source, &json!({ "services": ["database"] }));
     secrets.load().await.unwrap();
     let mut subscription = secrets.subscribe();
     source.behave(Behaviour::Answer("v2"));
@@ -106,7 +106,7 @@ async fn whoever_hears_of_a_rotation_already_reads_it() {
 #[tokio::test(start_paused = true)]
 async fn a_panicking_source_is_an_unavailable_one() {
     let source = Scripted::new(Behaviour::Panic);
-    let secrets = secrets(&source, json!({ "services": ["redis"] }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
     assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::Unavailable);
     source.behave(Behaviour::Answer("v1"));
     sleep(Duration::from_secs(3)).await;
@@ -116,14 +116,14 @@ async fn a_panicking_source_is_an_unavailable_one() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_never_answers_is_given_up() {
     let source = Scripted::new(Behaviour::Hang);
-    let secrets = secrets(&source, json!({ "services": ["redis"] }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
     assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_load_lists_every_required_service() {
     let source = Scripted::new(Behaviour::Fail(ErrorKind::AccessDenied));
-    let secrets = secrets(&source, json!({}));
+    let secrets = secrets(&source, &json!({}));
     let error = secrets.load().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
     assert_eq!(error.errors().len(), 6, "monitoring is optional");
@@ -151,7 +151,7 @@ async fn the_environment_stands_in_until_aws_answers() {
 #[tokio::test(start_paused = true)]
 async fn closing_forgets_the_values_and_ends_the_loop() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({ "services": ["redis"], "ttl": 1 }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 1 }));
     secrets.load().await.unwrap();
     let mut subscription = secrets.subscribe();
     secrets.close();
@@ -159,14 +159,14 @@ async fn closing_forgets_the_values_and_ends_the_loop() {
     assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::NotReady);
     while subscription.next().await.is_some() {}
     let fetches = source.fetches();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert_eq!(source.fetches(), fetches);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_last_clone_closes() {
     let source = Scripted::new(Behaviour::Answer("v1"));
-    let secrets = secrets(&source, json!({ "services": ["redis"] }));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
     secrets.load().await.unwrap();
     drop(secrets);
     sleep(Duration::from_millis(1)).await;

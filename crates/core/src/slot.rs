@@ -72,6 +72,12 @@ impl Flight {
         self.under_way.is_none() && self.due.is_some_and(|due| due <= now)
     }
 
+    /// Forgets failures; one under way stays under way, so that there is never a second.
+    fn schedule(&mut self, due: Option<Timestamp>) {
+        self.due = due;
+        self.failures = 0;
+    }
+
     pub(crate) fn depart(&mut self, id: FetchId) {
         self.under_way = Some(id);
         self.due = None;
@@ -272,18 +278,20 @@ impl Slot {
         let now = around.now;
         match result.map(|payload| self.parse(&payload, around)) {
             Ok(Ok(parsed)) => {
-                self.before = Flight::default();
-                let previous = self.previous.as_mut().filter(|previous| now < previous.until);
-                previous.is_some_and(|previous| previous.config.replace(parsed.config).is_none())
+                self.before.schedule(None);
+                let awaits = |previous: &&mut Previous| now < previous.until && previous.config.is_none();
+                self.previous.as_mut().filter(awaits).map(|previous| previous.config = Some(parsed.config)).is_some()
             }
             // A malformed one honours nothing, and one that is not there never existed: neither is asked for again.
             Ok(Err(_)) | Err(Failure { kind: ErrorKind::NotFound, .. }) => {
-                self.before = Flight::default();
-                self.previous = None;
+                self.before.schedule(None);
+                self.previous.take_if(|previous| previous.config.is_none());
                 false
             }
             Err(failure) => {
-                self.before.fail(now, failure.retry_after, around.rng);
+                if self.previous.as_ref().is_some_and(|previous| previous.config.is_none()) {
+                    self.before.fail(now, failure.retry_after, around.rng);
+                }
                 false
             }
         }
@@ -330,7 +338,7 @@ impl Slot {
             Some(old) => {
                 let until = now + around.options.cache.previous_for;
                 self.previous = (now < until).then_some(Previous { config: Some(old.parsed.config), until });
-                self.before = Flight::default();
+                self.before.schedule(None);
                 EventKind::Rotated { from: old.version_id.to_string(), to, warnings }
             }
             None => {
@@ -349,7 +357,7 @@ impl Slot {
         if self.service == Service::Security && age < honoured {
             let until = around.now + Duration::from_millis(honoured - age);
             self.previous = Some(Previous { config: None, until });
-            self.before = Flight { due: Some(around.now), ..Flight::default() };
+            self.before.schedule(Some(around.now));
         }
     }
 

@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What the tests share: the runner of `tests/vectors`, and the leak probe.
+
+pub mod leak;
+pub mod vectors;

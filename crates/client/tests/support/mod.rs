@@ -97,7 +97,7 @@ fn payload(service: &str, version: &str) -> Payload {
 }
 
 /// Secrets over the source, with some options and no variables.
-pub(crate) fn secrets(source: &Arc<Scripted>, options: serde_json::Value) -> Secrets {
+pub(crate) fn secrets(source: &Arc<Scripted>, options: &serde_json::Value) -> Secrets {
     let source = source.clone();
     Secrets::builder()
         .option("source", "aws")

@@ -11,9 +11,8 @@ use crate::policy::UnixTime;
 /// Reads the field as PEM with at least one certificate; an expired one is a warning.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, today: UnixTime) -> Option<String> {
     let text = fields.text(name)?;
-    let pem = if text.contains("-----BEGIN") { Some(text.to_owned()) } else { decode(text) };
-    // A file may hold comments between its certificates: the parser is given the blocks only.
-    let certificates = pem.as_deref().and_then(|pem| Certificate::load_pem_chain(blocks(pem).as_bytes()).ok());
+    let pem = if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) };
+    let certificates = pem.as_deref().and_then(|pem| Certificate::load_pem_chain(pem.as_bytes()).ok());
     let Some(certificates) = certificates.filter(|certificates| !certificates.is_empty()) else {
         fields.violate(name, Rule::PemCertificate, "must be a PEM certificate, or base64 of one");
         return None;
@@ -35,8 +34,8 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(bare).ok()?).ok()
 }
 
+/// The certificates alone, one line end a line: files hold comments, and environment files PEM on one line.
 fn blocks(pem: &str) -> String {
-    // Environment files often carry PEM on one line with escaped line ends.
     let pem = pem.replace("\\n", "\n");
     let mut inside = false;
     let mut kept = String::with_capacity(pem.len());
