@@ -1,7 +1,5 @@
 //! The driver on paused time: sleeping takes no time, and every wait is exact.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::sync::Arc;

@@ -69,7 +69,12 @@ pub(crate) struct Flight {
 impl Flight {
     /// Whether to fetch now.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.under_way.is_none() && self.due.is_some_and(|due| due <= now)
+        self.timeout().is_some_and(|due| due <= now)
+    }
+
+    /// When to fetch: not while one is under way.
+    fn timeout(&self) -> Option<Timestamp> {
+        self.due.filter(|_| self.under_way.is_none())
     }
 
     /// Forgets failures; one under way stays under way, so that there is never a second.
@@ -250,8 +255,8 @@ impl Slot {
     pub(crate) fn timeout(&self) -> Option<Timestamp> {
         let entry = self.entry.as_ref();
         [
-            self.current.due,
-            self.before.due,
+            self.current.timeout(),
+            self.before.timeout(),
             entry.filter(|entry| !entry.is_marked_stale).map(|entry| entry.fresh_until),
             entry.map(|entry| entry.usable_until),
             self.previous.as_ref().map(|previous| previous.until),
