@@ -15,6 +15,7 @@ use permisos_secrets::Source;
 use permisos_secrets_core::{
     Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, UnixTime,
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use url::{Host, Url};
@@ -36,6 +37,8 @@ struct Agent {
     endpoint: Result<Url, Failure>,
     timeout: Duration,
     client: Client<HttpConnector, Empty<Bytes>>,
+    /// As in `AWS_TOKEN`; none: look for it.
+    token: Option<SecretString>,
 }
 
 /// `GetSecretValue`'s answer, as the agent passes it on.
@@ -43,7 +46,6 @@ struct Agent {
 #[serde(rename_all = "PascalCase")]
 struct Value {
     secret_string: Option<String>,
-    #[serde(default)]
     version_id: String,
     /// Seconds since 1970, or a date as text, depending on the agent's version.
     created_date: Option<serde_json::Value>,
@@ -53,11 +55,17 @@ impl AgentSource {
     /// A source that contacts the agent at the first fetch. The endpoint is the connection's, else
     /// `http://localhost:2773`, or the port that `PARAMETERS_SECRETS_EXTENSION_HTTP_PORT` names.
     pub fn new(connection: &Connection) -> Self {
-        Self(Arc::new(Agent {
-            endpoint: endpoint(connection),
-            timeout: connection.timeout,
-            client: Client::builder(TokioExecutor::new()).build_http(),
-        }))
+        Self::connected(connection, None)
+    }
+
+    /// Takes this token, or the file that a `file://` URL names, instead of looking for one.
+    pub fn with_token(connection: &Connection, token: &str) -> Self {
+        Self::connected(connection, Some(token.into()))
+    }
+
+    fn connected(connection: &Connection, token: Option<SecretString>) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self(Arc::new(Agent { endpoint: endpoint(connection), timeout: connection.timeout, client, token }))
     }
 
     async fn fetch_all(&self, fetch: &Fetch) -> Fetched {
@@ -103,10 +111,10 @@ impl Agent {
 
     async fn ask(&self, url: &Url) -> Result<Payload, Failure> {
         // Read each time: the agent writes a new token when it starts.
-        let token = token().await?;
+        let token = token(self.token.clone()).await?;
         let unusable = |_| failure(ErrorKind::Unauthenticated, "the agent's token holds characters that no header may");
         let request = HttpRequest::get(url.as_str())
-            .header("X-Aws-Parameters-Secrets-Token", token.trim())
+            .header("X-Aws-Parameters-Secrets-Token", token.expose_secret().trim())
             .body(Empty::new())
             .map_err(unusable)?;
         let lost = || failure(ErrorKind::Unavailable, "the agent cannot be reached: is it running on this machine?");
@@ -134,14 +142,14 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
         #[serde(rename = "__type", alias = "code", alias = "Code")]
         code: String,
     }
-    let refusal = serde_json::from_slice::<Refusal>(body).ok();
-    let code = refusal.map(|it| table::sanitised(it.code.rsplit('#').next().unwrap_or_default())).unwrap_or_default();
+    let code = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.code).unwrap_or_default();
+    let code = code.rsplit('#').next().unwrap_or_default();
     let kind = match status {
         // The agent itself refuses a wrong token so.
         StatusCode::FORBIDDEN if code.is_empty() => ErrorKind::Unauthenticated,
-        _ => table::kind(&code, status.as_u16()),
+        _ => table::kind(code, status.as_u16()),
     };
-    failure(kind, &format!("the agent answered {code} (HTTP {})", status.as_u16()))
+    failure(kind, &format!("the agent answered {} (HTTP {})", table::shown(code), status.as_u16()))
 }
 
 fn created_at(value: &serde_json::Value) -> Option<UnixTime> {
@@ -182,16 +190,17 @@ fn is_loopback(url: &Url) -> bool {
 
 /// The token that proves to the agent that the caller is of this machine: `AWS_TOKEN` (a `file://` URL names a file),
 /// else `AWS_SESSION_TOKEN`, else the file that the agent writes.
-async fn token() -> Result<String, Failure> {
-    let given = std::env::var("AWS_TOKEN").or_else(|_| std::env::var("AWS_SESSION_TOKEN"));
+async fn token(given: Option<SecretString>) -> Result<SecretString, Failure> {
+    let variable = |name| std::env::var(name).ok().map(SecretString::from);
+    let given = given.or_else(|| variable("AWS_TOKEN")).or_else(|| variable("AWS_SESSION_TOKEN"));
     let path = match &given {
-        Ok(text) => match text.strip_prefix("file://") {
+        Some(token) => match token.expose_secret().strip_prefix("file://") {
             Some(path) => path,
-            None => return Ok(text.clone()),
+            None => return Ok(token.clone()),
         },
-        Err(_) => TOKEN_FILE,
+        None => TOKEN_FILE,
     };
-    tokio::fs::read_to_string(path).await.map_err(|_| {
+    tokio::fs::read_to_string(path).await.map(Into::into).map_err(|_| {
         let message =
             format!("the agent's token cannot be read from {path}: set AWS_TOKEN or let this user read the file");
         failure(ErrorKind::Unauthenticated, &message)

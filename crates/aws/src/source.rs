@@ -239,12 +239,12 @@ impl Regional {
                 let found: Vec<Key> = keys.iter().enumerate().filter(is_this).map(|(_, key)| key.clone()).collect();
                 let (version, created) = (entry.version_id, entry.created_date);
                 let payload = self.payload(entry.secret_string, version, created.as_ref());
-                results.extend(found.into_iter().map(|key| (key, Ok(payload.clone()))));
+                results.extend(found.into_iter().map(|key| (key, payload.clone())));
             }
             for error in page.errors.unwrap_or_default() {
-                let code = table::sanitised(error.error_code.as_deref().unwrap_or_default());
-                let message = format!("BatchGetSecretValue in {} answered {code} for it", self.region);
-                let failure = failure(table::kind(&code, 400), &message);
+                let code = error.error_code.as_deref().unwrap_or_default();
+                let message = format!("BatchGetSecretValue in {} answered {} for it", self.region, table::shown(code));
+                let failure = failure(table::kind(code, 400), &message);
                 let id = error.secret_id.unwrap_or_default();
                 let found = keys.iter().enumerate().find(|(index, (it, _))| ids[*index] == id || name_of(it) == id);
                 results.extend(found.map(|(_, key)| (key.clone(), Err(failure))));
@@ -267,7 +267,7 @@ impl Regional {
         let request = self.client.get_secret_value().secret_id(self.localised(id)).version_stage(stage.as_str());
         let answer = request.send().await;
         let result = match answer {
-            Ok(value) => Ok(self.payload(value.secret_string, value.version_id, value.created_date.as_ref())),
+            Ok(value) => self.payload(value.secret_string, value.version_id, value.created_date.as_ref()),
             Err(error) => Err(self.failure(Operation::GetSecretValue, &error)),
         };
         calls.add(Operation::GetSecretValue, result.as_ref().err(), started);
@@ -282,10 +282,19 @@ impl Regional {
         }
     }
 
-    fn payload(&self, text: Option<String>, version_id: Option<String>, created: Option<&DateTime>) -> Payload {
+    /// A value without a version id is no answer of Secrets Manager's.
+    fn payload(
+        &self,
+        text: Option<String>,
+        version_id: Option<String>,
+        created: Option<&DateTime>,
+    ) -> Result<Payload, Failure> {
         let created_at = created.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(UnixTime);
-        let version_id = table::sanitised(&version_id.unwrap_or_default());
-        Payload { text: text.map(Into::into), version_id, created_at, region: Some(self.region.clone()) }
+        let Some(version_id) = version_id.as_deref().map(table::sanitised).filter(|id| !id.is_empty()) else {
+            let message = format!("the server in {} answered a value without a version id", self.region);
+            return Err(failure(ErrorKind::Unavailable, &message));
+        };
+        Ok(Payload { text: text.map(Into::into), version_id, created_at, region: Some(self.region.clone()) })
     }
 
     /// What happened, in our own words: a server's may quote anything.
@@ -306,13 +315,13 @@ impl Regional {
             SdkError::DispatchFailure(_) => failure(ErrorKind::Unavailable, &format!("{place} found no connection")),
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
-                let code = table::sanitised(answer.err().code().unwrap_or_default());
+                let code = answer.err().code().unwrap_or_default();
                 let request = table::sanitised(answer.err().meta().request_id().unwrap_or_default());
                 let request = if request.is_empty() { request } else { format!(", request {request}") };
-                let message = format!("{place} answered {code} (HTTP {status}{request})");
+                let message = format!("{place} answered {} (HTTP {status}{request})", table::shown(code));
                 let retry_after = answer.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
                 let retry_after = retry_after.map(|it| Duration::from_secs(it).min(LONGEST_RETRY_AFTER));
-                Failure { kind: table::kind(&code, status), message, retry_after }
+                Failure { kind: table::kind(code, status), message, retry_after }
             }
             _ => failure(ErrorKind::Unavailable, &format!("{place} was answered by something malformed")),
         }

@@ -5,7 +5,11 @@ use permisos_secrets_core::ErrorKind;
 /// The kind of an error that Secrets Manager (or KMS or STS behind it) answers. Throttling is an HTTP 400 too, so the
 /// code decides; the status only where the code is not known.
 pub(crate) fn kind(code: &str, status: u16) -> ErrorKind {
-    match code {
+    known(code).unwrap_or_else(|| by_status(status))
+}
+
+fn known(code: &str) -> Option<ErrorKind> {
+    Some(match code {
         "AccessDenied" | "AccessDeniedException" | "KMSAccessDeniedException" | "UnauthorizedOperation" => {
             ErrorKind::AccessDenied
         }
@@ -45,8 +49,8 @@ pub(crate) fn kind(code: &str, status: u16) -> ErrorKind {
         | "RequestExpired"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Unauthenticated,
-        _ => by_status(status),
-    }
+        _ => return None,
+    })
 }
 
 fn by_status(status: u16) -> ErrorKind {
@@ -61,7 +65,12 @@ fn by_status(status: u16) -> ErrorKind {
     }
 }
 
-/// A code or request id from a server, made safe to show: nothing else of what a server says is passed on.
+/// An error code as it is shown: what is not known could be anything.
+pub(crate) fn shown(code: &str) -> &str {
+    if known(code).is_some() { code } else { "an unknown error" }
+}
+
+/// A version or request id from a server, made safe to show: nothing else of what a server says is passed on.
 pub(crate) fn sanitised(text: &str) -> String {
     const LIMIT: usize = 64;
     text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(LIMIT).collect()

@@ -1,0 +1,265 @@
+//! The AWS source against recorded answers, over real HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use permisos_secrets::Source;
+use permisos_secrets_aws::AwsSource;
+use permisos_secrets_core::{Connection, ErrorKind, Failure, Fetch, FetchId, Fetched, Operation, Payload, Stage};
+use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
+use serde_json::{Value, json};
+use support::{Reply, Seen, Server, fetch, request};
+
+fn source(connection: &Connection) -> AwsSource {
+    let credentials = Credentials::new("key", "secret", None, None, "test");
+    AwsSource::new(connection).with_credentials(SharedCredentialsProvider::new(credentials))
+}
+
+fn value(id: &str) -> Value {
+    json!({ "ARN": format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{id}-AbCdEf"), "Name": id,
+        "VersionId": "v1", "SecretString": format!("{{\"id\":\"{id}\"}}"), "CreatedDate": 1_790_000_000.5 })
+}
+
+fn batch(seen: &Seen) -> Reply {
+    let ids = seen.body["SecretIdList"].as_array().unwrap();
+    let values: Vec<Value> = ids.iter().map(|id| value(id.as_str().unwrap())).collect();
+    Reply::json(200, &json!({ "SecretValues": values, "Errors": [] }))
+}
+
+fn single(seen: &Seen) -> Reply {
+    Reply::json(200, &value(seen.body["SecretId"].as_str().unwrap()))
+}
+
+fn good(seen: &Seen) -> Reply {
+    if seen.operation == "BatchGetSecretValue" { batch(seen) } else { single(seen) }
+}
+
+fn result<'f>(fetched: &'f Fetched, id: &str) -> &'f Result<Payload, Failure> {
+    &fetched.outcomes.iter().find(|outcome| outcome.service.as_str() == id).unwrap().result
+}
+
+fn failure<'f>(fetched: &'f Fetched, id: &str) -> &'f Failure {
+    result(fetched, id).as_ref().unwrap_err()
+}
+
+#[tokio::test]
+async fn seven_secrets_are_one_batch() {
+    let server = Server::start(good).await;
+    let ids: Vec<String> = (0..7).map(|index| format!("a/b/{index}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&ids)).await;
+    assert_eq!(server.seen().len(), 1);
+    assert_eq!(fetched.calls.len(), 1);
+    assert_eq!((fetched.calls[0].operation, fetched.calls[0].error), (Operation::BatchGetSecretValue, None));
+    let payload = result(&fetched, "a/b/3").as_ref().unwrap();
+    assert_eq!((payload.version_id.as_str(), payload.region.as_deref()), ("v1", Some("us-east-1")));
+    assert_eq!(payload.created_at.unwrap().0, 1_790_000_000_500);
+}
+
+#[tokio::test]
+async fn a_batch_takes_twenty_ids() {
+    let server = Server::start(good).await;
+    let ids: Vec<String> = (0..45).map(|index| format!("a/b/{index}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&ids)).await;
+    let sizes: Vec<_> = server.seen().iter().map(|it| it.body["SecretIdList"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [20, 20, 5]);
+    assert!(fetched.outcomes.iter().all(|outcome| outcome.result.is_ok()));
+}
+
+#[tokio::test]
+async fn pages_are_followed_also_empty_ones_and_a_token_that_repeats_ends_it() {
+    let server = Server::start(|seen| {
+        let page = match seen.body["NextToken"].as_str() {
+            None => json!({ "SecretValues": [value("a")], "NextToken": "one" }),
+            Some("one") => json!({ "SecretValues": [], "NextToken": "two" }),
+            _ => json!({ "SecretValues": [value("b")], "NextToken": "two" }),
+        };
+        Reply::json(200, &page)
+    })
+    .await;
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a", "b", "c"])).await;
+    assert!(result(&fetched, "a").is_ok() && result(&fetched, "b").is_ok());
+    assert_eq!(failure(&fetched, "c").kind, ErrorKind::NotFound);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn tokens_without_end_are_given_up() {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |_| {
+        let next = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Reply::json(200, &json!({ "SecretValues": [], "NextToken": format!("{next}") }))
+    })
+    .await;
+    source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a", "b"])).await;
+    assert!(server.seen().len() <= 21, "{} pages", server.seen().len());
+}
+
+#[tokio::test]
+async fn errors_of_single_items_are_read() {
+    let server = Server::start(|_| {
+        let error = json!({ "SecretId": "b", "ErrorCode": "ResourceNotFoundException", "Message": CANARY });
+        Reply::json(200, &json!({ "SecretValues": [value("a")], "Errors": [error] }))
+    })
+    .await;
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a", "b"])).await;
+    assert!(result(&fetched, "a").is_ok());
+    assert_eq!(failure(&fetched, "b").kind, ErrorKind::NotFound);
+    assert_no_leak(&format!("{fetched:?}"), "a failure");
+}
+
+#[tokio::test]
+async fn without_the_batch_action_single_calls_do_it_and_that_is_remembered() {
+    let server = Server::start(|seen| {
+        if seen.operation == "BatchGetSecretValue" {
+            Reply::error(400, "AccessDeniedException", "not authorized to perform: secretsmanager:BatchGetSecretValue")
+        } else {
+            single(seen)
+        }
+    })
+    .await;
+    let source = source(&server.connection(&["us-east-1"]));
+    for _ in 0..2 {
+        let fetched = source.fetch(&fetch(&["a", "b", "c"])).await;
+        assert!(fetched.outcomes.iter().all(|outcome| outcome.result.is_ok()));
+    }
+    let seen = server.seen();
+    assert_eq!(seen.iter().filter(|it| it.operation == "BatchGetSecretValue").count(), 1);
+    assert_eq!(seen.iter().filter(|it| it.operation == "GetSecretValue").count(), 6);
+}
+
+#[tokio::test]
+async fn a_single_secret_is_asked_for_with_its_stage() {
+    let server = Server::start(good).await;
+    let source = source(&server.connection(&["us-east-1"]));
+    source.fetch(&fetch(&["a"])).await;
+    source.fetch(&Fetch { id: FetchId(2), requests: vec![request("a", Stage::Previous)] }).await;
+    let stages: Vec<_> = server.seen().iter().map(|it| it.body["VersionStage"].clone()).collect();
+    assert_eq!(stages, ["AWSCURRENT", "AWSPREVIOUS"]);
+}
+
+#[tokio::test]
+async fn unavailability_moves_to_the_next_region_and_a_4xx_does_not() {
+    let server = Server::start(|seen| match (seen.region.as_str(), seen.body["SecretId"].as_str()) {
+        ("us-east-1", Some("slow")) => Reply { delay: Duration::from_secs(3), ..good(seen) },
+        ("us-east-1", Some("denied")) => Reply::error(400, "AccessDeniedException", "no"),
+        ("us-east-1", _) => Reply::error(500, "InternalServiceError", "no"),
+        _ => good(seen),
+    })
+    .await;
+    let source = source(&server.connection(&["us-east-1", "us-west-2"]));
+    for id in ["broken", "slow"] {
+        let fetched = source.fetch(&fetch(&[id])).await;
+        assert_eq!(result(&fetched, id).as_ref().unwrap().region.as_deref(), Some("us-west-2"), "{id}");
+    }
+    let fetched = source.fetch(&fetch(&["denied"])).await;
+    assert_eq!(failure(&fetched, "denied").kind, ErrorKind::AccessDenied);
+    assert!(!server.seen().iter().any(|it| it.region == "us-west-2" && it.body["SecretId"] == "denied"));
+}
+
+#[tokio::test]
+async fn a_replica_is_asked_by_its_own_arn() {
+    let server =
+        Server::start(|seen| if seen.region == "us-east-1" { Reply::error(503, "", "") } else { good(seen) }).await;
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-AbCdEf";
+    source(&server.connection(&["us-east-1", "eu-west-1"])).fetch(&fetch(&[arn])).await;
+    let last = server.seen().pop().unwrap();
+    assert_eq!(last.body["SecretId"], arn.replace("us-east-1", "eu-west-1"));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_unavailable() {
+    let server = Server::start(good).await;
+    let mut connection = server.connection(&["us-east-1"]);
+    connection.endpoint_url = Some("http://127.0.0.1:1".into());
+    let fetched = source(&connection).fetch(&fetch(&["a"])).await;
+    assert_eq!(failure(&fetched, "a").kind, ErrorKind::Unavailable);
+    assert_eq!(fetched.calls[0].error, Some(ErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn every_row_of_the_error_table() {
+    let rows = [
+        (400, "AccessDeniedException", ErrorKind::AccessDenied),
+        (400, "DecryptionFailure", ErrorKind::DecryptionFailed),
+        (400, "ResourceNotFoundException", ErrorKind::NotFound),
+        (400, "InvalidRequestException", ErrorKind::NotFound),
+        (400, "ThrottlingException", ErrorKind::Throttled),
+        (400, "TooManyRequestsException", ErrorKind::Throttled),
+        (400, "RequestLimitExceeded", ErrorKind::Throttled),
+        (429, "", ErrorKind::Throttled),
+        (400, "ExpiredTokenException", ErrorKind::Unauthenticated),
+        (400, "UnrecognizedClientException", ErrorKind::Unauthenticated),
+        (400, "InvalidSignatureException", ErrorKind::Unauthenticated),
+        (400, "InvalidParameterException", ErrorKind::ConfigInvalid),
+        (400, "ValidationException", ErrorKind::ConfigInvalid),
+        (500, "InternalServiceError", ErrorKind::Unavailable),
+        (503, "", ErrorKind::Unavailable),
+    ];
+    for (status, code, kind) in rows {
+        for is_header in [false, true] {
+            let server = Server::start(move |_| {
+                let mut reply = Reply::error(status, if is_header { "" } else { code }, CANARY);
+                if is_header {
+                    reply.headers.push(("x-amzn-errortype", format!("{code}:http://internal.amazon.com/{CANARY}")));
+                }
+                reply
+            })
+            .await;
+            let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+            assert_eq!(failure(&fetched, "a").kind, kind, "{code} {status}");
+            assert_no_leak(&format!("{fetched:?}"), "a failure");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout() {
+    let server = Server::start(|seen| Reply { delay: Duration::from_secs(5), ..good(seen) }).await;
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+    assert_eq!(failure(&fetched, "a").kind, ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn retry_after_is_passed_on() {
+    let server = Server::start(|_| {
+        let mut reply = Reply::error(400, "ThrottlingException", "slow down");
+        reply.headers.push(("retry-after", "7".into()));
+        reply
+    })
+    .await;
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+    assert_eq!(failure(&fetched, "a").retry_after, Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn a_hostile_server_gets_nothing_said() {
+    let bodies: [Vec<u8>; 5] = [
+        format!("{{\"__type\": \"{CANARY}\", \"message\": \"{CANARY}\"}}").into_bytes(),
+        format!("{{\"SecretString\": \"{CANARY}").into_bytes(),
+        CANARY.as_bytes().to_vec(),
+        vec![0xff; 100],
+        format!("{{\"SecretString\": [\"{CANARY}\"]}}").into_bytes(),
+    ];
+    for body in bodies {
+        for status in [200, 400, 500] {
+            let body = body.clone();
+            let server = Server::start(move |_| Reply {
+                status,
+                headers: vec![("x-amzn-requestid", format!("{CANARY} {}", CANARY.repeat(9)).chars().rev().collect())],
+                body: body.clone(),
+                delay: Duration::ZERO,
+            })
+            .await;
+            let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+            assert!(result(&fetched, "a").is_err(), "{status}");
+            assert_no_leak(&format!("{fetched:?}"), "a failure");
+        }
+    }
+}
