@@ -237,8 +237,8 @@ impl Regional {
                     entry.arn.as_deref() == Some(&ids[*index]) || entry.name.as_deref() == Some(name_of(id))
                 };
                 let found: Vec<Key> = keys.iter().enumerate().filter(is_this).map(|(_, key)| key.clone()).collect();
-                let (version, created) = (entry.version_id, entry.created_date);
-                let payload = self.payload(entry.secret_string, version, created.as_ref());
+                let (version, created) = (entry.version_id.as_deref(), entry.created_date.as_ref());
+                let payload = self.payload(entry.secret_string, version, created);
                 results.extend(found.into_iter().map(|key| (key, payload.clone())));
             }
             for error in page.errors.unwrap_or_default() {
@@ -267,7 +267,7 @@ impl Regional {
         let request = self.client.get_secret_value().secret_id(self.localised(id)).version_stage(stage.as_str());
         let answer = request.send().await;
         let result = match answer {
-            Ok(value) => self.payload(value.secret_string, value.version_id, value.created_date.as_ref()),
+            Ok(value) => self.payload(value.secret_string, value.version_id.as_deref(), value.created_date.as_ref()),
             Err(error) => Err(self.failure(Operation::GetSecretValue, &error)),
         };
         calls.add(Operation::GetSecretValue, result.as_ref().err(), started);
@@ -286,11 +286,11 @@ impl Regional {
     fn payload(
         &self,
         text: Option<String>,
-        version_id: Option<String>,
+        version_id: Option<&str>,
         created: Option<&DateTime>,
     ) -> Result<Payload, Failure> {
         let created_at = created.and_then(|at| u64::try_from(at.to_millis().ok()?).ok()).map(UnixTime);
-        let Some(version_id) = version_id.as_deref().map(table::sanitised).filter(|id| !id.is_empty()) else {
+        let Some(version_id) = version_id.map(table::sanitised).filter(|id| !id.is_empty()) else {
             let message = format!("the server in {} answered a value without a version id", self.region);
             return Err(failure(ErrorKind::Unavailable, &message));
         };
