@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use moka::sync::Cache;
 use permisos_secrets_core::{ServiceId, Snapshot};
 
@@ -9,11 +10,11 @@ use permisos_secrets_core::{ServiceId, Snapshot};
 ///
 /// Freshness is not the store's business: an expiry of its own would make a value vanish in the very outage that it is
 /// kept for. The bound is the number of services, so nothing is evicted either.
-pub(crate) struct Published(Cache<ServiceId, Arc<Snapshot>>);
+pub(crate) struct Published(Cache<ServiceId, Arc<Snapshot>, RandomState>);
 
 impl Published {
     pub(crate) fn new(services: u64) -> Self {
-        Self(Cache::new(services))
+        Self(Cache::builder().max_capacity(services).build_with_hasher(RandomState::default()))
     }
 
     pub(crate) fn put(&self, snapshot: Snapshot) {

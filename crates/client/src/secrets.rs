@@ -10,8 +10,8 @@ use permisos_secrets_core::schema::{
     StripeConfig,
 };
 use permisos_secrets_core::{
-    Config, Connection, Engine, Error, ErrorKind, Health, Options, Read, Refresh, Service, ServiceId, SourceKind,
-    UnixTime,
+    Config, Connection, Engine, Error, ErrorKind, Health, Options, Read, Refresh, Service, ServiceId, Snapshot,
+    SourceKind, UnixTime,
 };
 use serde_json::{Map, Value};
 use tokio::sync::{broadcast, watch};
@@ -115,7 +115,7 @@ macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident: $variant:ident => $config:ident;)*) => {
         $($(#[$doc])*
         pub fn $name(&self) -> Result<Arc<$config>, Error> {
-            match self.read(&ServiceId::BuiltIn(Service::$variant))?.config {
+            match self.config(&ServiceId::BuiltIn(Service::$variant))? {
                 Config::$variant(config) => Ok(config),
                 other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
             }
@@ -156,7 +156,7 @@ impl Secrets {
 
     /// A secret that the application defined, by its id `{service}/{secret-type}`.
     pub fn custom(&self, id: &str) -> Result<Arc<CustomConfig>, Error> {
-        match self.read(&id.into())?.config {
+        match self.config(&id.into())? {
             Config::Custom(config) => Ok(config),
             _ => Err(Error::new(ErrorKind::ConfigInvalid, format!("{id} is built in: it has a getter of its own"))),
         }
@@ -164,12 +164,16 @@ impl Secrets {
 
     /// Answers a read with its origin, freshness and version. Never waits and never does I/O.
     pub fn read(&self, service: &ServiceId) -> Result<Read, Error> {
+        self.snapshot(service)?.read(self.0.driver.now())
+    }
+
+    fn config(&self, service: &ServiceId) -> Result<Config, Error> {
+        self.snapshot(service)?.config(self.0.driver.now())
+    }
+
+    fn snapshot(&self, service: &ServiceId) -> Result<Arc<Snapshot>, Error> {
         let driver = &self.0.driver;
-        match driver.published.get(service) {
-            Some(snapshot) => snapshot.read(driver.now()),
-            // The engine has the words for a service that nobody asked for.
-            None => driver.engine().read(service, driver.now()),
-        }
+        driver.published.get(service).ok_or_else(|| Error::not_configured(service))
     }
 
     /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held

@@ -11,7 +11,6 @@ use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
 use crate::health::{FetchCounts, Health};
 use crate::options::{CustomSecret, Options, SourceKind};
 use crate::policy::Timestamp;
-use crate::schema;
 use crate::service::ServiceId;
 use crate::slot::{Slot, Surroundings};
 use crate::snapshot::{Read, Snapshot};
@@ -167,7 +166,7 @@ impl Engine {
 
     /// Answers a read from what is held. Never waits.
     pub fn read(&self, service: &ServiceId, now: Timestamp) -> Result<Read, Error> {
-        self.snapshot(service).ok_or_else(|| schema::undefined(service))?.read(now)
+        self.snapshot(service).ok_or_else(|| Error::not_configured(service))?.read(now)
     }
 
     /// How the first load ended: `None` while it is under way, else every required service that cannot be read.
@@ -183,7 +182,7 @@ impl Engine {
     /// Forces a fetch now, or joins the one under way. At most one forced fetch per secret per second; a wait after
     /// failures is cut short.
     pub fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
-        let slot = self.slots.get_mut(service).ok_or_else(|| schema::undefined(service))?;
+        let slot = self.slots.get_mut(service).ok_or_else(|| Error::not_configured(service))?;
         Ok(if self.is_closed || self.options.source == SourceKind::Environment {
             Refresh::Current
         } else if slot.current.under_way.is_some() || slot.is_forced {
@@ -201,7 +200,7 @@ impl Engine {
         match self.slots.get(service) {
             Some(slot) if slot.is_forced => None,
             Some(slot) => Some(slot.failure.clone().map_or(Ok(()), Err)),
-            None => Some(Err(schema::undefined(service))),
+            None => Some(Err(Error::not_configured(service))),
         }
     }
 

@@ -210,6 +210,12 @@ impl Error {
         Self(Arc::new(Details { kind, service: Some(service), message, violations: vec![], errors: vec![] }))
     }
 
+    /// The error for a service or custom secret that the options do not name.
+    pub fn not_configured(service: &ServiceId) -> Self {
+        let message = format!("{service} is not among the services and secrets of the options: add it there");
+        Self::of(service.clone(), ErrorKind::ConfigInvalid, message)
+    }
+
     /// An error that lists everything that is wrong; the message repeats the list for those who see only it.
     pub fn violating(
         kind: ErrorKind,

@@ -63,31 +63,38 @@ impl Snapshot {
 
     /// Answers a read: the value held, else the environment, else the error. Never waits.
     pub fn read(&self, now: Timestamp) -> Result<Read, Error> {
-        let answer = self.answer(now);
+        self.counted(now).map(Answer::into_read)
+    }
+
+    /// The config alone: a read that costs one reference count.
+    pub fn config(&self, now: Timestamp) -> Result<Config, Error> {
+        self.counted(now).map(|answer| answer.config().clone())
+    }
+
+    /// What a read would answer; not counted as one.
+    pub(crate) fn answer(&self, now: Timestamp) -> Result<Read, Error> {
+        self.decide(now).map(Answer::into_read)
+    }
+
+    fn counted(&self, now: Timestamp) -> Result<Answer<'_>, Error> {
+        let answer = self.decide(now);
         let counter = match &answer {
-            Ok(Read { origin: Origin::Environment, .. }) => &self.counts.environment,
-            Ok(Read { freshness: Freshness::Fresh, .. }) => &self.counts.fresh,
-            Ok(Read { freshness: Freshness::Stale, .. }) => &self.counts.stale,
+            Ok(Answer::Environment(_)) => &self.counts.environment,
+            Ok(Answer::Held(_, Freshness::Fresh)) => &self.counts.fresh,
+            Ok(Answer::Held(_, Freshness::Stale)) => &self.counts.stale,
             Err(_) => &self.counts.failed,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         answer
     }
 
-    /// What a read would answer; not counted as one.
-    pub(crate) fn answer(&self, now: Timestamp) -> Result<Read, Error> {
+    fn decide(&self, now: Timestamp) -> Result<Answer<'_>, Error> {
         if let Some(held) = self.held.as_ref().filter(|held| now < held.usable_until) {
-            return Ok(Read {
-                config: held.config.clone(),
-                origin: Origin::SecretsManager,
-                freshness: if now < held.fresh_until { Freshness::Fresh } else { Freshness::Stale },
-                version_id: Some(held.version_id.clone()),
-                previous: held.previous.clone(),
-            });
+            let freshness = if now < held.fresh_until { Freshness::Fresh } else { Freshness::Stale };
+            return Ok(Answer::Held(held, freshness));
         }
         if let Some(config) = &self.fallback {
-            let (config, origin) = (config.clone(), Origin::Environment);
-            return Ok(Read { config, origin, freshness: Freshness::Fresh, version_id: None, previous: None });
+            return Ok(Answer::Environment(config));
         }
         Err(self.failure.clone().unwrap_or_else(|| {
             let message = format!("{} is not loaded yet: call and await initialize first", self.service);
@@ -100,6 +107,41 @@ impl Snapshot {
         let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let ReadCounter { environment, failed, fresh, stale } = &*self.counts;
         ReadCounts { environment: total(environment), failed: total(failed), fresh: total(fresh), stale: total(stale) }
+    }
+}
+
+/// An answer not yet cloned out of its snapshot.
+enum Answer<'a> {
+    Environment(&'a Config),
+    Held(&'a Held, Freshness),
+}
+
+impl Answer<'_> {
+    fn config(&self) -> &Config {
+        match self {
+            Self::Environment(config) => config,
+            Self::Held(held, _) => &held.config,
+        }
+    }
+
+    fn into_read(self) -> Read {
+        let config = self.config().clone();
+        match self {
+            Self::Environment(_) => Read {
+                config,
+                origin: Origin::Environment,
+                freshness: Freshness::Fresh,
+                version_id: None,
+                previous: None,
+            },
+            Self::Held(held, freshness) => Read {
+                config,
+                origin: Origin::SecretsManager,
+                freshness,
+                version_id: Some(held.version_id.clone()),
+                previous: held.previous.clone(),
+            },
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         Ok(())
     })?;
     step("Reads in Rust", || {
-        Ok(cmd!(workspace.shell, "cargo bench --locked --quiet -p permisos-secrets-aws --bench read").run()?)
+        Ok(cmd!(workspace.shell, "cargo run --locked --quiet --release --manifest-path tests/bench/Cargo.toml")
+            .run()?)
     })
 }

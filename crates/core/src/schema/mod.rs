@@ -171,7 +171,7 @@ pub(crate) fn parse_environment(
     let assembled = match (service, custom) {
         (ServiceId::BuiltIn(service), _) => environment::assemble(*service, context.variables),
         (ServiceId::Custom(_), Some(custom)) => environment::assemble_custom(custom, context.variables),
-        (ServiceId::Custom(_), None) => return Err(undefined(service)),
+        (ServiceId::Custom(_), None) => return Err(Error::not_configured(service)),
     };
     // Without a readable connection URL every other field would seem to be missing too.
     if assembled.violations.iter().any(|violation| violation.path.is_empty()) {
@@ -186,12 +186,6 @@ pub(crate) fn parse_environment(
         Ok(_) => Err(fail(assembled.violations)),
         Err(violations) => Err(fail([assembled.violations, violations].concat())),
     }
-}
-
-/// The error for a custom secret that was never defined.
-pub(crate) fn undefined(service: &ServiceId) -> Error {
-    let message = format!("{service} is not among the services and secrets of the options: add it there");
-    Error::of(service.clone(), ErrorKind::ConfigInvalid, message)
 }
 
 fn read<'a>(

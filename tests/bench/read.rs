@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../crates/aws/tests/support/mod.rs"]
 mod support;
 
 use std::hint::black_box;
