@@ -45,9 +45,9 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(engine: Engine) -> Self {
-        let services = engine.options().service_ids().count();
+        let services: Vec<ServiceId> = engine.options().service_ids().collect();
         let driver = Self {
-            published: Published::new(u64::try_from(services).unwrap_or(u64::MAX)),
+            published: Published::new(&services),
             engine: Mutex::new(engine),
             started: Instant::now(),
             is_running: AtomicBool::new(false),

@@ -11,7 +11,7 @@ use permisos_secrets_core::schema::{
 };
 use permisos_secrets_core::{
     Config, Connection, Engine, Error, ErrorKind, Health, Options, Read, Refresh, Service, ServiceId, Snapshot,
-    SourceKind, UnixTime,
+    SourceKind, Timestamp, UnixTime,
 };
 use serde_json::{Map, Value};
 use tokio::sync::{broadcast, watch};
@@ -164,16 +164,21 @@ impl Secrets {
 
     /// Answers a read with its origin, freshness and version. Never waits and never does I/O.
     pub fn read(&self, service: &ServiceId) -> Result<Read, Error> {
-        self.snapshot(service)?.read(self.0.driver.now())
+        self.answer(service, Snapshot::read)
     }
 
     fn config(&self, service: &ServiceId) -> Result<Config, Error> {
-        self.snapshot(service)?.config(self.0.driver.now())
+        self.answer(service, Snapshot::config)
     }
 
-    fn snapshot(&self, service: &ServiceId) -> Result<Arc<Snapshot>, Error> {
+    fn answer<T>(
+        &self,
+        service: &ServiceId,
+        read: impl FnOnce(&Snapshot, Timestamp) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let driver = &self.0.driver;
-        driver.published.get(service).ok_or_else(|| Error::not_configured(service))
+        let answer = driver.published.with(service, |snapshot| read(snapshot, driver.now()));
+        answer.unwrap_or_else(|| Err(Error::not_configured(service)))
     }
 
     /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held
