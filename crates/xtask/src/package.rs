@@ -40,7 +40,7 @@ pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Installed> {
     {
         let _in_package = shell.push_dir(&package);
         shell.remove_path("dist")?;
-        cmd!(shell, "npm ci --no-audit --no-fund --loglevel=error").run()?;
+        cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error").run()?;
         cmd!(shell, "npm run --silent build").run()?;
         cmd!(shell, "npm pack --silent --pack-destination {fresh}").run()?;
     }
