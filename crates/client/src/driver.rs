@@ -41,10 +41,14 @@ pub(crate) struct Driver {
     wake: Notify,
     progress: watch::Sender<()>,
     notices: broadcast::Sender<Notice>,
+    seal: Option<Seal>,
 }
 
+/// Encrypts the text and writes it as the sealed snapshot, or says why it could not.
+pub(crate) type Seal = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
 impl Driver {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Engine, seal: Option<Seal>) -> Self {
         let services: Vec<ServiceId> = engine.options().service_ids().collect();
         let driver = Self {
             published: Published::new(&services),
@@ -55,6 +59,7 @@ impl Driver {
             wake: Notify::new(),
             progress: watch::Sender::new(()),
             notices: broadcast::Sender::new(NOTICE_LIMIT),
+            seal,
         };
         driver.publish_changed(&mut driver.engine());
         driver
@@ -117,6 +122,7 @@ impl Driver {
     async fn run(self: Arc<Self>, source: Arc<dyn Source>) {
         let mut flights = JoinSet::new();
         let mut ids = HashMap::new();
+        let mut sealing = JoinSet::new();
         let mut closing = self.closing();
         loop {
             let (fetch, wake_at) = self.poll();
@@ -126,7 +132,11 @@ impl Driver {
                 let flight = flights.spawn(async move { fetch_within_limit(&*source, &fetch).await });
                 ids.insert(flight.id(), id);
             }
+            if sealing.is_empty() {
+                self.seal(&mut sealing);
+            }
             tokio::select! {
+                Some(sealed) = sealing.join_next() => self.sealed(sealed),
                 Some(joined) = flights.join_next_with_id() => {
                     if let Some(fetched) = landed(joined, &mut ids) {
                         self.handle(fetched);
@@ -153,6 +163,24 @@ impl Driver {
         self.publish(&mut engine);
         drop(engine);
         self.progress.send_replace(());
+    }
+
+    /// Starts to write the sealed snapshot, if there is something new. One at a time, off the loop.
+    fn seal(&self, sealing: &mut JoinSet<Result<(), String>>) {
+        let Some(seal) = &self.seal else { return };
+        if let Some(text) = self.engine().poll_seal(self.now()) {
+            let seal = seal.clone();
+            sealing.spawn_blocking(move || seal(&text));
+        }
+    }
+
+    fn sealed(&self, sealed: Result<Result<(), String>, JoinError>) {
+        let message = sealed.unwrap_or_else(|_| Err("could not be written: its writer panicked".to_owned())).err();
+        if let Some(message) = message {
+            let mut engine = self.engine();
+            engine.refuse_snapshot(self.now(), &message);
+            self.publish(&mut engine);
+        }
     }
 
     /// Readers first, then those who are told: whoever hears of a rotation already reads it.
@@ -208,7 +236,7 @@ fn log(event: &Event) {
     let name = kind.name();
     match kind {
         EventKind::Failed { message, .. } => tracing::warn!(%service, "{name}: {message}"),
-        EventKind::Fallback { error } => tracing::warn!(%service, "{name}: {error}"),
+        EventKind::Fallback { error, origin } => tracing::warn!(%service, ?origin, "{name}: {error}"),
         EventKind::Invalid { version_id, violations } => {
             tracing::error!(%service, version_id, ?violations, "{name}");
         }

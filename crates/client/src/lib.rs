@@ -2,6 +2,8 @@
 
 mod driver;
 mod published;
+#[cfg(feature = "snapshot")]
+mod sealed;
 mod secrets;
 mod source;
 
@@ -12,5 +14,7 @@ pub use permisos_secrets_core::{
 };
 
 pub use driver::Notice;
+#[cfg(feature = "snapshot")]
+pub use sealed::Vault;
 pub use secrets::{Secrets, SecretsBuilder, Subscription};
 pub use source::Source;

@@ -16,7 +16,7 @@ use permisos_secrets_core::{
 use serde_json::{Map, Value};
 use tokio::sync::{broadcast, watch};
 
-use crate::driver::{Driver, Notice};
+use crate::driver::{Driver, Notice, Seal};
 use crate::source::Source;
 
 /// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
@@ -76,7 +76,7 @@ impl SecretsBuilder {
         self
     }
 
-    /// Checks the options. Does no I/O but to read the file that `RDS_CA_CERT_PATH` names.
+    /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name.
     pub fn build(self) -> Result<Secrets, Error> {
         let Self { options: given, variables, connect } = self;
         let variables = variables.unwrap_or_else(|| {
@@ -106,7 +106,46 @@ impl SecretsBuilder {
                 return Err(Error::new(ErrorKind::ConfigInvalid, message));
             }
         };
-        Ok(Secrets(Arc::new(Inner { driver: Arc::new(Driver::new(Engine::new(options, variables))), source })))
+        let mut engine = Engine::new(options, variables);
+        let seal = restore(&mut engine)?;
+        Ok(Secrets(Arc::new(Inner { driver: Arc::new(Driver::new(engine, seal)), source })))
+    }
+}
+
+/// Hands the sealed snapshot to the engine, if the options ask for one; answers how to write the next.
+#[cfg(feature = "snapshot")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn restore(engine: &mut Engine) -> Result<Option<Seal>, Error> {
+    use permisos_secrets_core::Timestamp;
+    let Some(file) = engine.options().snapshot.clone() else { return Ok(None) };
+    if engine.options().source == SourceKind::Environment {
+        return Ok(None);
+    }
+    let vault = match crate::sealed::Vault::open(&file) {
+        Ok(vault) => vault,
+        Err(message) => {
+            engine.refuse_snapshot(Timestamp(0), &message);
+            return Ok(None);
+        }
+    };
+    match vault.read() {
+        Ok(Some(text)) => engine.restore(Timestamp(0), &text),
+        // The first start.
+        Ok(None) => {}
+        Err(message) => engine.refuse_snapshot(Timestamp(0), &message),
+    }
+    Ok(Some(Arc::new(move |text: &str| vault.write(text))))
+}
+
+#[cfg(not(feature = "snapshot"))]
+fn restore(engine: &mut Engine) -> Result<Option<Seal>, Error> {
+    match engine.options().snapshot {
+        Some(_) => {
+            let message = "the option `snapshot` needs permisos-secrets with the feature `snapshot`: enable it in \
+                           Cargo.toml";
+            Err(Error::new(ErrorKind::ConfigInvalid, message))
+        }
+        None => Ok(None),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The state machine that decides everything and touches nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use fastrand::Rng;
+use zeroize::Zeroizing;
 
 use crate::environment::Variables;
 use crate::error::{Error, ErrorKind};
@@ -11,12 +13,16 @@ use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
 use crate::health::{FetchCounts, Health};
 use crate::options::{CustomSecret, Options, SourceKind};
 use crate::policy::Timestamp;
+use crate::sealed::Document;
 use crate::service::ServiceId;
 use crate::slot::{Slot, Surroundings};
 use crate::snapshot::{Read, Snapshot};
 
 /// Events kept for a driver that does not drain them; the oldest go first.
 const EVENT_LIMIT: usize = 1024;
+
+/// A value that was only confirmed is sealed anew after this time: its life grows, and the disk is left in peace.
+const SEAL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The engine: single owner, no callbacks, no clock. The crate's documentation shows the loop that drives it.
 pub struct Engine {
@@ -28,6 +34,9 @@ pub struct Engine {
     events: VecDeque<Event>,
     changed: BTreeSet<ServiceId>,
     fetches: FetchCounts,
+    sealed_at: Option<Timestamp>,
+    /// The snapshot on disk is another environment's: it is left alone.
+    is_foreign: bool,
     is_closed: bool,
 }
 
@@ -61,6 +70,8 @@ impl Engine {
             events: VecDeque::new(),
             changed: BTreeSet::new(),
             fetches: FetchCounts::default(),
+            sealed_at: None,
+            is_foreign: false,
             is_closed: false,
         };
         let services: Vec<ServiceId> = engine.options.service_ids().collect();
@@ -162,6 +173,60 @@ impl Engine {
     /// The state of one service, for readers without the engine.
     pub fn snapshot(&self, service: &ServiceId) -> Option<Snapshot> {
         self.slots.get(service).map(Slot::snapshot)
+    }
+
+    /// Takes in the sealed snapshot, as a driver decrypted it, before the first poll. Its values stand in where nothing
+    /// can be fetched, for as long as they might have been served without the restart.
+    pub fn restore(&mut self, now: Timestamp, text: &str) {
+        if !self.options.seals() {
+            return;
+        }
+        let Some(document) = Document::parse(text) else {
+            return self.refuse_snapshot(now, "is not of the shape that this version writes: it is not used");
+        };
+        if document.environment != self.options.environment.as_str() {
+            self.is_foreign = true;
+            let message = "is of another environment: it is neither used nor overwritten; give each environment a \
+                           `snapshot.path` of its own";
+            return self.refuse_snapshot(now, message);
+        }
+        for item in document.secrets {
+            let service = item.service.clone();
+            self.with(&service, now, |slot, around| {
+                slot.keep(item, around);
+                false
+            });
+        }
+    }
+
+    /// Tells every service that the driver could not open or write the sealed snapshot, and why. The message goes on
+    /// from "the sealed snapshot".
+    pub fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
+        let services: Vec<ServiceId> = self.options.service_ids().collect();
+        for service in services {
+            self.with(&service, now, |slot, around| {
+                slot.refuse_snapshot(message, around);
+                false
+            });
+        }
+    }
+
+    /// What to encrypt and write as the sealed snapshot now, if there is something new: a version that it lacks, or, at
+    /// most once a minute, a confirmation that makes a value last longer. **Holds every secret value.**
+    pub fn poll_seal(&mut self, now: Timestamp) -> Option<Zeroizing<String>> {
+        if !self.options.seals() || self.is_foreign {
+            return None;
+        }
+        let rests = self.sealed_at.is_some_and(|at| now < at + SEAL_INTERVAL);
+        let is_new = |slot: &Slot| slot.is_unsealed || (!rests && slot.is_confirmed_after(self.sealed_at));
+        if !self.slots.values().any(is_new) {
+            return None;
+        }
+        self.sealed_at = Some(now);
+        self.slots.values_mut().for_each(|slot| slot.is_unsealed = false);
+        let today = self.options.today(now);
+        let secrets = self.slots.values().filter_map(|slot| slot.item(today, now)).collect();
+        Some(Document::new(self.options.environment.as_str(), secrets).into_text())
     }
 
     /// Answers a read from what is held. Never waits.

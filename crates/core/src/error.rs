@@ -155,6 +155,8 @@ pub enum Rule {
     Required,
     /// Public and private key are of the same mode, test or live.
     SameMode,
+    /// A sealed snapshot that can be opened, used and written.
+    Snapshot,
     /// Text: a binary secret has no fields.
     Text,
     /// A value of the expected type.

@@ -34,14 +34,16 @@ pub enum EventKind {
         /// When the next try comes, in milliseconds from now.
         retry_in_ms: u64,
     },
-    /// Reads are answered from the environment because of this error.
+    /// Reads are answered from elsewhere because of this error.
     Fallback {
         /// Why the secret could not be fetched.
         error: ErrorKind,
+        /// What stands in: the sealed snapshot, else the environment.
+        origin: Origin,
     },
-    /// A version is malformed or violates the schema; it replaces nothing.
+    /// A version is malformed or violates the schema, and replaces nothing; or the sealed snapshot cannot be used.
     Invalid {
-        /// The bad version; none where the environment is the source.
+        /// The bad version; none where the environment is the source, or the snapshot as a whole is at fault.
         version_id: Option<String>,
         /// Everything that is wrong with it.
         violations: Vec<Violation>,
@@ -59,7 +61,7 @@ pub enum EventKind {
     Recovered {
         /// How many fetches had failed in a row.
         failures: u32,
-        /// Whether reads were answered from the environment meanwhile.
+        /// Whether reads were answered from the sealed snapshot or the environment meanwhile.
         from_fallback: bool,
     },
     /// A fetch confirmed the version held.

@@ -36,7 +36,7 @@ pub struct Health {
 pub enum Status {
     /// Everything is fresh.
     Healthy,
-    /// Something is stale, or from the environment though another source is meant.
+    /// Something is stale, from the sealed snapshot, or from the environment though another source is meant.
     Degraded,
     /// A required service cannot be read.
     Unavailable,
@@ -138,7 +138,7 @@ impl ServiceHealth {
             None if required => Status::Unavailable,
             Some(_) | None => Status::Degraded,
         };
-        let is_held = matches!(read, Some((Origin::SecretsManager, _)));
+        let is_held = matches!(read, Some((Origin::SecretsManager | Origin::Snapshot, _)));
         let entry = slot.entry.as_ref().filter(|_| is_held);
         Self {
             service: slot.service.clone(),
@@ -147,9 +147,9 @@ impl ServiceHealth {
             status,
             origin: read.map(|(origin, _)| origin),
             freshness: read.map(|(_, freshness)| freshness),
-            age_ms: entry.map(|entry| milliseconds(now.since(entry.fetched_at))),
+            age_ms: entry.map(|entry| milliseconds(entry.age(now))),
             version_id: entry.map(|entry| entry.version_id.to_string()),
-            region: entry.and_then(|entry| entry.region.clone()),
+            region: entry.and_then(|entry| entry.payload.region.clone()),
             next_refresh_ms: slot.current.due.map(|due| milliseconds(due.since(now))),
             consecutive_failures: slot.current.failures,
             last_error: slot.failure.as_ref().map(crate::Error::kind),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
-use crate::policy::{CachePolicy, UnixTime};
+use crate::policy::{CachePolicy, Timestamp, UnixTime};
 use crate::schema::{Fields, Findings, boolean_word, nearest};
 use crate::service::{Service, ServiceId};
 
@@ -37,6 +37,8 @@ pub struct Options {
     pub cache: CachePolicy,
     /// Whether the environment may stand in when retrieval fails.
     pub environment_fallback: bool,
+    /// Where the last good values are sealed for a start while AWS cannot be reached; none: nowhere.
+    pub snapshot: Option<SnapshotFile>,
     /// Where the database is, for a secret that RDS manages.
     pub database: DatabaseDefaults,
     /// How the driver's source reaches Secrets Manager.
@@ -72,6 +74,15 @@ pub struct Connection {
     pub role_arn: Option<String>,
     /// The longest time for one call in one region.
     pub timeout: Duration,
+}
+
+/// The sealed snapshot: a file that the driver encrypts to an age identity.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SnapshotFile {
+    /// Where the driver writes it.
+    pub path: String,
+    /// The file with the identity, as `age-keygen` writes it.
+    pub identity_file: String,
 }
 
 /// Where the database is, for a secret that holds only user name and password.
@@ -143,6 +154,7 @@ impl Options {
     /// | `staleIfError` | 86400 |
     /// | `previousFor` | 86400 |
     /// | `environmentFallback` | true |
+    /// | `snapshot` | none: `{ path, identityFile }` seals the last good values on disk |
     /// | `database` | nothing: `{ host, port, database }` completes a secret that RDS manages |
     /// | `region`, `regions` | what the AWS configuration names |
     /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
@@ -182,6 +194,7 @@ impl Options {
             previous_for: read_seconds(fields, "previousFor", 0, defaults.previous_for),
         };
         let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
+        let snapshot = read_snapshot(fields);
         let database = read_database(fields);
         let connection = read_connection(fields, variables);
         let started_at = read_number(fields, "startedAt");
@@ -194,6 +207,7 @@ impl Options {
             secret_ids: secret_ids?,
             cache,
             environment_fallback,
+            snapshot,
             database,
             connection,
             started_at: UnixTime(started_at),
@@ -206,6 +220,16 @@ impl Options {
         let mut findings =
             Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
         Variables::names(&read_custom(&mut Fields::new(options, &mut findings)))
+    }
+
+    /// Whether values are sealed on disk: what the environment holds is not.
+    pub(crate) fn seals(&self) -> bool {
+        self.snapshot.is_some() && self.source != SourceKind::Environment
+    }
+
+    /// The wall clock at a moment, for dates.
+    pub(crate) fn today(&self, now: Timestamp) -> UnixTime {
+        UnixTime(self.started_at.0.saturating_add(now.0))
     }
 
     /// Every service asked for, the built-in ones first.
@@ -348,6 +372,21 @@ fn read_seconds(fields: &mut Fields<'_, '_>, name: &str, least: i64, default: Du
 
 fn read_number(fields: &mut Fields<'_, '_>, name: &str) -> u64 {
     fields.integer(name, 0, i64::MAX).and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+}
+
+fn read_snapshot(fields: &mut Fields<'_, '_>) -> Option<SnapshotFile> {
+    let read = fields.object("snapshot", |fields| {
+        let path = fields.required("path").map(str::to_owned);
+        let identity_file = fields.required("identityFile").map(str::to_owned);
+        if path.is_some() && path == identity_file {
+            fields.violate("path", Rule::Unique, "is the identity's file: the snapshot needs one of its own");
+        }
+        for name in fields.names().filter(|name| !["path", "identityFile"].contains(name)) {
+            fields.violate(name, Rule::UnknownOption, "is not an option: known are path, identityFile");
+        }
+        Some(SnapshotFile { path: path?, identity_file: identity_file? })
+    });
+    read.flatten()
 }
 
 fn read_database(fields: &mut Fields<'_, '_>) -> DatabaseDefaults {

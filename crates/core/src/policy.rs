@@ -60,6 +60,11 @@ impl Default for CachePolicy {
 }
 
 impl CachePolicy {
+    /// The longest time that a value is served after Secrets Manager answered it.
+    pub fn longest(&self) -> Duration {
+        self.ttl.saturating_add(self.stale_if_error)
+    }
+
     /// A lifetime: `ttl` × U[0.9, 1.0], so that a fleet started together does not refresh together.
     pub fn lifetime(&self, rng: &mut Rng) -> Duration {
         let ttl = milliseconds(self.ttl);

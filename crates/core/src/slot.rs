@@ -14,6 +14,7 @@ use crate::name::SecretId;
 use crate::options::{CustomSecret, Options};
 use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Parsed};
+use crate::sealed::{Item, Sealed};
 use crate::service::{Service, ServiceId};
 use crate::snapshot::{Held, Origin, ReadCounter, Snapshot};
 
@@ -25,6 +26,10 @@ pub(crate) struct Slot {
     pub(crate) service: ServiceId,
     pub(crate) secret_id: SecretId,
     pub(crate) entry: Option<Entry>,
+    /// The sealed snapshot's value, until Secrets Manager answers or it has to stand in.
+    sealed: Option<Sealed>,
+    /// Whether the sealed snapshot lacks the version held.
+    pub(crate) is_unsealed: bool,
     pub(crate) fallback: Option<Parsed>,
     pub(crate) failure: Option<Error>,
     /// Fetches of the current version.
@@ -42,13 +47,24 @@ pub(crate) struct Slot {
 /// A good value.
 pub(crate) struct Entry {
     parsed: Parsed,
+    /// What it was parsed from; its text is kept only where it is to be sealed.
+    pub(crate) payload: Payload,
     pub(crate) version_id: Arc<str>,
-    pub(crate) region: Option<String>,
-    pub(crate) fetched_at: Timestamp,
+    pub(crate) origin: Origin,
+    pub(crate) taken_at: Timestamp,
+    /// How old it was then.
+    head_start: Duration,
     fresh_until: Timestamp,
     usable_until: Timestamp,
     /// Whether readers know that its lifetime is over.
     is_marked_stale: bool,
+}
+
+impl Entry {
+    /// How long ago Secrets Manager answered it.
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.taken_at).saturating_add(self.head_start)
+    }
 }
 
 /// The value before a rotation.
@@ -127,7 +143,12 @@ impl Surroundings<'_> {
     }
 
     fn today(&self) -> UnixTime {
-        UnixTime(self.options.started_at.0.saturating_add(self.now.0))
+        self.options.today(self.now)
+    }
+
+    /// A payload as it is kept: the text only where it is to be sealed.
+    fn kept(&self, payload: Payload) -> Payload {
+        if self.options.seals() { payload } else { Payload { text: None, ..payload } }
     }
 }
 
@@ -137,6 +158,8 @@ impl Slot {
             service,
             secret_id,
             entry: None,
+            sealed: None,
+            is_unsealed: false,
             fallback: None,
             failure: None,
             current: Flight::default(),
@@ -177,6 +200,7 @@ impl Slot {
             },
             previous: previous.cloned(),
             version_id: entry.version_id.clone(),
+            origin: entry.origin,
             fresh_until: entry.fresh_until,
             usable_until: entry.usable_until,
         });
@@ -218,6 +242,47 @@ impl Slot {
         self.is_forced = true;
         self.current.due = Some(now);
         true
+    }
+
+    /// Keeps a value of the sealed snapshot, in case that nothing can be fetched.
+    pub(crate) fn keep(&mut self, item: Item<'_>, around: &mut Surroundings<'_>) {
+        if item.secret_id != self.secret_id {
+            let message = format!("holds another secret ({}): it is not used", item.secret_id);
+            return self.refuse_snapshot(&message, around);
+        }
+        let sealed = item.into_sealed();
+        match sealed.age(around.today()) {
+            None => self.refuse_snapshot("is dated in the future: check the machine's clock", around),
+            Some(age) if age >= around.options.cache.longest() => {
+                let (age, most) = (age.as_secs(), around.options.cache.longest().as_secs());
+                let message = format!("is {age} s old: at most `ttl` and `staleIfError`, {most} s, are served");
+                self.refuse_snapshot(&message, around);
+            }
+            Some(_) => self.sealed = Some(sealed),
+        }
+    }
+
+    /// Tells that the sealed snapshot is of no use, and why.
+    pub(crate) fn refuse_snapshot(&self, message: &str, around: &mut Surroundings<'_>) {
+        let message = format!("the sealed snapshot {message}");
+        let violations = vec![Violation { path: "/snapshot".to_owned(), rule: Rule::Snapshot, message }];
+        around.events.push(EventKind::Invalid { version_id: None, violations });
+    }
+
+    /// Whether Secrets Manager answered the value held after that.
+    pub(crate) fn is_confirmed_after(&self, at: Option<Timestamp>) -> bool {
+        let is_own = |entry: &&Entry| entry.origin == Origin::SecretsManager;
+        self.entry.as_ref().filter(is_own).is_some_and(|entry| Some(entry.taken_at) > at)
+    }
+
+    /// What to seal of this secret: the value held, else what an earlier process sealed.
+    pub(crate) fn item(&self, today: UnixTime, now: Timestamp) -> Option<Item<'_>> {
+        let (payload, fetched_at) = match (&self.entry, &self.sealed) {
+            (Some(entry), _) => (&entry.payload, UnixTime(today.0.saturating_sub(milliseconds(entry.age(now))))),
+            (None, Some(sealed)) => (&sealed.payload, sealed.fetched_at),
+            (None, None) => return None,
+        };
+        Item::new(&self.service, &self.secret_id, payload, fetched_at)
     }
 
     /// Forgets everything but how reads were answered.
@@ -315,11 +380,15 @@ impl Slot {
 
     fn accept(&mut self, parsed: Parsed, payload: Payload, around: &mut Surroundings<'_>) {
         let now = around.now;
+        self.sealed = None;
         let failures = std::mem::take(&mut self.current.failures);
-        let was_fallback = self.fallback.take().is_some();
+        let was_snapshot = self.entry.as_ref().is_some_and(|entry| entry.origin == Origin::Snapshot);
+        let was_fallback = self.fallback.take().is_some() || was_snapshot;
         self.failure = None;
         self.has_told_stale = false;
-        let to = payload.version_id;
+        let created_at = payload.created_at;
+        let to = payload.version_id.clone();
+        let payload = around.kept(payload);
         if failures > 0 {
             around.events.push(EventKind::Recovered { failures, from_fallback: was_fallback });
         }
@@ -327,8 +396,10 @@ impl Slot {
         let mut entry = Entry {
             parsed,
             version_id: to.as_str().into(),
-            region: payload.region,
-            fetched_at: now,
+            payload,
+            origin: Origin::SecretsManager,
+            taken_at: now,
+            head_start: Duration::ZERO,
             fresh_until,
             usable_until: fresh_until + around.options.cache.stale_if_error,
             is_marked_stale: false,
@@ -337,17 +408,22 @@ impl Slot {
         around.events.push(match self.entry.take() {
             // A version never changes: readers keep the very same config.
             Some(old) if *old.version_id == *to => {
+                if was_snapshot {
+                    self.look_back(created_at, around);
+                }
                 entry.parsed = old.parsed;
                 EventKind::Refreshed { version_id: to }
             }
             Some(old) => {
+                self.is_unsealed = true;
                 let until = now + around.options.cache.previous_for;
                 self.previous = (now < until).then_some(Previous { config: Some(old.parsed.config), until });
                 self.before.schedule(None);
                 EventKind::Rotated { from: old.version_id.to_string(), to, warnings }
             }
             None => {
-                self.look_back(payload.created_at, around);
+                self.is_unsealed = true;
+                self.look_back(created_at, around);
                 EventKind::Loaded { origin: Origin::SecretsManager, version_id: Some(to), warnings }
             }
         });
@@ -390,22 +466,26 @@ impl Slot {
                 retry_in_ms: milliseconds(delay),
             });
         }
-        self.tell_stale(around);
         self.stand_in(around);
+        self.tell_stale(around);
     }
 
     fn tell_stale(&mut self, around: &mut Surroundings<'_>) {
         let Some(entry) = self.entry.as_ref().filter(|entry| entry.fresh_until <= around.now) else { return };
         if !std::mem::replace(&mut self.has_told_stale, true) {
             around.events.push(EventKind::Stale {
-                age_ms: milliseconds(around.now.since(entry.fetched_at)),
+                age_ms: milliseconds(entry.age(around.now)),
                 expires_in_ms: milliseconds(entry.usable_until.since(around.now)),
             });
         }
     }
 
-    /// Lets the environment stand in where nothing is held, retrieval failed and the options allow it.
+    /// Lets the sealed snapshot, else the environment, stand in where nothing is held, retrieval failed and the options
+    /// allow it. The snapshot goes first: it holds what Secrets Manager answered last.
     fn stand_in(&mut self, around: &mut Surroundings<'_>) {
+        if self.entry.is_none() && self.fallback.is_none() {
+            self.restore(around);
+        }
         let Some(failure) = self.failure.as_ref().filter(|failure| failure.kind().permits_fallback()) else { return };
         if self.entry.is_some() || self.fallback.is_some() || !around.options.environment_fallback {
             return;
@@ -413,7 +493,7 @@ impl Slot {
         match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
             Ok(parsed) => {
                 if !self.is_absent() {
-                    around.events.push(EventKind::Fallback { error: failure.kind() });
+                    around.events.push(EventKind::Fallback { error: failure.kind(), origin: Origin::Environment });
                 }
                 self.fallback = Some(parsed);
             }
@@ -421,6 +501,41 @@ impl Slot {
                 let summary = format!("{failure}\nThe environment cannot stand in:");
                 let violations = error.violations().to_vec();
                 self.failure = Some(Error::violating(failure.kind(), Some(self.service.clone()), summary, violations));
+            }
+        }
+    }
+
+    /// Holds the sealed snapshot's value, stale, for what is left of its time.
+    fn restore(&mut self, around: &mut Surroundings<'_>) {
+        let Some(failure) = self.failure.as_ref().map(Error::kind).filter(|kind| kind.permits_fallback()) else {
+            return;
+        };
+        if self.is_absent() {
+            return;
+        }
+        let Some(Sealed { payload, fetched_at }) = self.sealed.take() else { return };
+        let age = Duration::from_millis(around.today().0.saturating_sub(fetched_at.0));
+        let left = around.options.cache.longest().saturating_sub(age);
+        if left.is_zero() {
+            return;
+        }
+        match self.parse(&payload, around) {
+            Ok(parsed) => {
+                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot });
+                self.entry = Some(Entry {
+                    parsed,
+                    version_id: payload.version_id.as_str().into(),
+                    payload,
+                    origin: Origin::Snapshot,
+                    taken_at: around.now,
+                    head_start: age,
+                    fresh_until: around.now,
+                    usable_until: around.now + left,
+                    is_marked_stale: true,
+                });
+            }
+            Err(violations) => {
+                around.events.push(EventKind::Invalid { version_id: Some(payload.version_id), violations });
             }
         }
     }

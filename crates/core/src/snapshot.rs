@@ -18,6 +18,8 @@ pub enum Origin {
     Environment,
     /// AWS Secrets Manager, directly or through the agent.
     SecretsManager,
+    /// The sealed snapshot: what Secrets Manager answered before a restart in an outage.
+    Snapshot,
 }
 
 /// What a read answers.
@@ -51,6 +53,7 @@ pub(crate) struct Held {
     pub(crate) config: Config,
     pub(crate) previous: Option<Config>,
     pub(crate) version_id: Arc<str>,
+    pub(crate) origin: Origin,
     pub(crate) fresh_until: Timestamp,
     pub(crate) usable_until: Timestamp,
 }
@@ -136,7 +139,7 @@ impl Answer<'_> {
             },
             Self::Held(held, freshness) => Read {
                 config,
-                origin: Origin::SecretsManager,
+                origin: held.origin,
                 freshness,
                 version_id: Some(held.version_id.clone()),
                 previous: held.previous.clone(),
@@ -154,7 +157,7 @@ pub struct ReadCounts {
     pub failed: u64,
     /// From Secrets Manager, within its lifetime.
     pub fresh: u64,
-    /// From Secrets Manager, past its lifetime.
+    /// From Secrets Manager, past its lifetime, or from the sealed snapshot.
     pub stale: u64,
 }
 

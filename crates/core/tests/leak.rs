@@ -106,6 +106,7 @@ fn nothing_of_an_option_is_shown() {
         "secrets",
         "ttl",
         "environmentFallback",
+        "snapshot",
         "database",
         "region",
         "regions",

@@ -3,10 +3,10 @@
 import type { ErrorCode, Violation } from './errors.js';
 
 /** Where a config came from. */
-export type Origin = 'environment' | 'secrets-manager';
+export type Origin = 'environment' | 'secrets-manager' | 'snapshot';
 /** Whether a config is within its lifetime. */
 export type Freshness = 'fresh' | 'stale';
-/** `degraded`: something is stale or from the fallback; `unavailable`: a required service cannot be read. */
+/** `degraded`: something is stale, or from the sealed snapshot or the environment; `unavailable`: a required service cannot be read. */
 export type Status = 'degraded' | 'healthy' | 'unavailable';
 
 /** The state of everything. */
@@ -56,7 +56,7 @@ export interface Reads {
 /** Something that happened to one service's secret. `at` is in milliseconds since the secrets were opened. */
 export type SecretsEvent = { at: number; service: string } & (
   | { type: 'failed'; error: ErrorCode; message: string; consecutiveFailures: number; retryInMs: number }
-  | { type: 'fallback'; error: ErrorCode }
+  | { type: 'fallback'; error: ErrorCode; origin: Origin }
   | { type: 'invalid'; versionId: string | null; violations: Violation[] }
   | { type: 'loaded'; origin: Origin; versionId: string | null; warnings: Violation[] }
   | { type: 'recovered'; failures: number; fromFallback: boolean }

@@ -27,6 +27,11 @@ export interface SecretsOptions {
   previousFor?: number;
   /** Whether environment variables stand in when retrieval fails. Default: true. */
   environmentFallback?: boolean;
+  /**
+   * Seals the last good values in the file `path`, encrypted to the age identity in `identityFile`, so that a process
+   * can start while AWS cannot be reached. Default: none.
+   */
+  snapshot?: { path: string; identityFile: string };
   /** Where the database is, for a secret that RDS manages, which holds only user name and password. */
   database?: { host?: string; port?: number; database?: string };
   /** The region. Default: the AWS configuration's. */

@@ -1,5 +1,6 @@
 //! A source that answers from a script, counts its fetches and can be told to misbehave.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test's support")]
 
 use std::future::Future;

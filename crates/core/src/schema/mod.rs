@@ -29,6 +29,7 @@ pub use stripe::StripeConfig;
 pub use view::Extra;
 
 pub(crate) use fields::{Fields, Findings, Wiped, boolean_word, nearest, wipe};
+pub(crate) use view::exact_json;
 
 use crate::environment::{self, Variables};
 use crate::error::{Error, ErrorKind, Rule, Violation};

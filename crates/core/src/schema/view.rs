@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -56,14 +57,9 @@ impl View {
         self.object.insert(name.to_owned(), Value::Object(std::mem::take(&mut view.object)));
     }
 
-    /// The object as JSON. The text is written into a buffer of its exact size, so that no copy is left behind.
+    /// The object as JSON.
     pub(crate) fn into_json(mut self) -> Zeroizing<String> {
-        let value = Wiped(Value::Object(std::mem::take(&mut self.object)));
-        let mut length = Length(0);
-        let _ = serde_json::to_writer(&mut length, &value.0);
-        let mut json = Vec::with_capacity(length.0);
-        let _ = serde_json::to_writer(&mut json, &value.0);
-        Zeroizing::new(String::from_utf8(json).unwrap_or_default())
+        exact_json(&Wiped(Value::Object(std::mem::take(&mut self.object))).0)
     }
 }
 
@@ -71,6 +67,15 @@ impl Drop for View {
     fn drop(&mut self) {
         self.object.values_mut().for_each(wipe);
     }
+}
+
+/// JSON that holds secrets, written into a buffer of its exact size, so that no copy is left behind.
+pub(crate) fn exact_json(value: &impl Serialize) -> Zeroizing<String> {
+    let mut length = Length(0);
+    let _ = serde_json::to_writer(&mut length, value);
+    let mut json = Vec::with_capacity(length.0);
+    let _ = serde_json::to_writer(&mut json, value);
+    Zeroizing::new(String::from_utf8(json).unwrap_or_default())
 }
 
 /// Writes a config's redacted shape for Debug.
