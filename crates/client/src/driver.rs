@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use permisos_secrets_core::{
-    Engine, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, ServiceId, Timestamp,
+    ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, ServiceId, Timestamp,
 };
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::engine::DrivenEngine;
 use crate::published::Published;
 use crate::source::Source;
 
@@ -33,7 +34,7 @@ pub enum Notice {
 
 /// The engine and all who wait for it.
 pub(crate) struct Driver {
-    engine: Mutex<Engine>,
+    engine: Mutex<Box<dyn DrivenEngine>>,
     pub(crate) published: Published,
     started: Instant,
     is_running: AtomicBool,
@@ -48,10 +49,9 @@ pub(crate) struct Driver {
 pub(crate) type Seal = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 impl Driver {
-    pub(crate) fn new(engine: Engine, seal: Option<Seal>) -> Self {
-        let services: Vec<ServiceId> = engine.options().service_ids().collect();
+    pub(crate) fn new(engine: Box<dyn DrivenEngine>, seal: Option<Seal>) -> Self {
         let driver = Self {
-            published: Published::new(&services),
+            published: Published::new(&engine.services()),
             engine: Mutex::new(engine),
             started: Instant::now(),
             is_running: AtomicBool::new(false),
@@ -61,7 +61,7 @@ impl Driver {
             notices: broadcast::Sender::new(NOTICE_LIMIT),
             seal,
         };
-        driver.publish_changed(&mut driver.engine());
+        driver.publish_changed(&mut **driver.engine());
         driver
     }
 
@@ -71,7 +71,7 @@ impl Driver {
     }
 
     /// Never held across an await.
-    pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
+    pub(crate) fn engine(&self) -> MutexGuard<'_, Box<dyn DrivenEngine>> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,7 +86,7 @@ impl Driver {
         }
         match source {
             Some(source) => drop(task::spawn(self.clone().run(source.clone()))),
-            None => self.publish(&mut self.engine()),
+            None => self.publish(&mut **self.engine()),
         }
     }
 
@@ -97,7 +97,7 @@ impl Driver {
     pub(crate) fn close(&self) {
         let mut engine = self.engine();
         engine.close();
-        self.publish(&mut engine);
+        self.publish(&mut **engine);
         self.is_closed.send_replace(true);
         self.progress.send_replace(());
     }
@@ -107,11 +107,11 @@ impl Driver {
     }
 
     /// Waits until the engine has an answer.
-    pub(crate) async fn until<T>(&self, answer: impl Fn(&Engine, Timestamp) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, answer: impl Fn(&mut dyn DrivenEngine, Timestamp) -> Option<T>) -> T {
         let mut progress = self.progress.subscribe();
         loop {
             progress.mark_unchanged();
-            if let Some(answer) = answer(&self.engine(), self.now()) {
+            if let Some(answer) = answer(&mut **self.engine(), self.now()) {
                 return answer;
             }
             // The sender lives as long as `self`.
@@ -152,7 +152,7 @@ impl Driver {
     fn poll(&self) -> (Option<Fetch>, Option<Instant>) {
         let mut engine = self.engine();
         let fetch = engine.poll_fetch(self.now());
-        self.publish(&mut engine);
+        self.publish(&mut **engine);
         let wake_at = engine.poll_timeout().map(|at| self.started + Duration::from_millis(at.0));
         (fetch, wake_at)
     }
@@ -160,7 +160,7 @@ impl Driver {
     fn handle(&self, fetched: Fetched) {
         let mut engine = self.engine();
         engine.handle_fetched(self.now(), fetched);
-        self.publish(&mut engine);
+        self.publish(&mut **engine);
         drop(engine);
         self.progress.send_replace(());
     }
@@ -179,12 +179,12 @@ impl Driver {
         if let Some(message) = message {
             let mut engine = self.engine();
             engine.refuse_snapshot(self.now(), &message);
-            self.publish(&mut engine);
+            self.publish(&mut **engine);
         }
     }
 
     /// Readers first, then those who are told: whoever hears of a rotation already reads it.
-    fn publish(&self, engine: &mut Engine) {
+    fn publish(&self, engine: &mut dyn DrivenEngine) {
         for service in self.publish_changed(engine) {
             let _ = self.notices.send(Notice::Changed(service));
         }
@@ -194,7 +194,7 @@ impl Driver {
         }
     }
 
-    fn publish_changed(&self, engine: &mut Engine) -> Vec<ServiceId> {
+    fn publish_changed(&self, engine: &mut dyn DrivenEngine) -> Vec<ServiceId> {
         let mut changed = vec![];
         while let Some(service) = engine.poll_changed() {
             if let Some(snapshot) = engine.snapshot(&service) {

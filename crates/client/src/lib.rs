@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod driver;
+mod engine;
 mod published;
 #[cfg(feature = "snapshot")]
 mod sealed;
@@ -14,6 +15,7 @@ pub use permisos_secrets_core::{
 };
 
 pub use driver::Notice;
+pub use engine::DrivenEngine;
 #[cfg(feature = "snapshot")]
 pub use sealed::Vault;
 pub use secrets::{Secrets, SecretsBuilder, Subscription};

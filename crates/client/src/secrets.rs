@@ -10,13 +10,13 @@ use permisos_secrets_core::schema::{
     StripeConfig,
 };
 use permisos_secrets_core::{
-    Config, Connection, Engine, Error, ErrorKind, Health, Options, Read, Refresh, Service, ServiceId, Snapshot,
-    SourceKind, Timestamp, UnixTime,
+    Config, Connection, Error, ErrorKind, Health, Read, Refresh, Service, ServiceId, Snapshot, SourceKind, Timestamp,
 };
 use serde_json::{Map, Value};
 use tokio::sync::{broadcast, watch};
 
 use crate::driver::{Driver, Notice, Seal};
+use crate::engine::{DrivenEngine, Open, native};
 use crate::source::Source;
 
 /// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
@@ -35,19 +35,20 @@ struct Inner {
 pub struct SecretsBuilder {
     options: Map<String, Value>,
     variables: Option<HashMap<String, String>>,
+    engine: Option<Open>,
     connect: Option<Connect>,
 }
 
 type Connect = Box<dyn FnOnce(SourceKind, &Connection) -> Arc<dyn Source>>;
 
 impl SecretsBuilder {
-    /// Sets one option of [`Options::parse`] by its name there, e.g. `("ttl", 600)`.
+    /// Sets one option of [`Options::parse`](permisos_secrets_core::Options::parse) by its name there, e.g. `("ttl", 600)`.
     pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.options.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Sets options of [`Options::parse`] from a JSON object, e.g. from a configuration file.
+    /// Sets options of [`Options::parse`](permisos_secrets_core::Options::parse) from a JSON object, e.g. from a configuration file.
     pub fn options(mut self, options: Map<String, Value>) -> Self {
         self.options.extend(options);
         self
@@ -69,6 +70,16 @@ impl SecretsBuilder {
         self
     }
 
+    /// Drives this engine instead of core's own, e.g. `permisos_secrets_wasmtime`'s in a sandbox. It is made from options
+    /// (with `startedAt` and `seed`) and environment variables.
+    pub fn engine(
+        mut self,
+        open: impl FnOnce(Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + 'static,
+    ) -> Self {
+        self.engine = Some(Box::new(open));
+        self
+    }
+
     /// How to make the source, called only where the options do not say `environment`; usually
     /// `permisos_secrets_aws::connect`.
     pub fn connect(mut self, connect: impl FnOnce(SourceKind, &Connection) -> Arc<dyn Source> + 'static) -> Self {
@@ -78,36 +89,28 @@ impl SecretsBuilder {
 
     /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name.
     pub fn build(self) -> Result<Secrets, Error> {
-        let Self { options: given, variables, connect } = self;
+        let Self { options: mut given, variables, engine, connect } = self;
         let variables = variables.unwrap_or_else(|| {
             let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
             };
             std::env::vars_os().filter_map(utf8).collect()
         });
-        let (mut options, mut variables) = Options::parse(&given, variables)?;
-        if !given.contains_key("startedAt") {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            options.started_at = UnixTime(u64::try_from(since.as_millis()).unwrap_or_default());
-        }
-        if !given.contains_key("seed") {
-            options.seed = RandomState::new().hash_one(options.started_at);
-        }
-        let files = variables.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
-        for (variable, path) in files.collect::<Vec<_>>() {
-            variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
-        }
-        let source = match (options.source, connect) {
+        // The engine has neither clock nor randomness.
+        let since = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        given.entry("startedAt").or_insert_with(|| u64::try_from(since().as_millis()).unwrap_or_default().into());
+        given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(since()) >> 1).into());
+        let mut engine = engine.unwrap_or_else(|| Box::new(native))(given, variables)?;
+        let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
-            (kind, Some(connect)) => Some(connect(kind, &options.connection)),
+            (kind, Some(connect)) => Some(connect(kind, engine.connection())),
             (SourceKind::Agent | SourceKind::Aws, None) => {
                 let message = "the source is not the environment, and the builder was not told how to connect: \
                                call .connect(permisos_secrets_aws::connect)";
                 return Err(Error::new(ErrorKind::ConfigInvalid, message));
             }
         };
-        let mut engine = Engine::new(options, variables);
-        let seal = restore(&mut engine)?;
+        let seal = restore(&mut *engine)?;
         Ok(Secrets(Arc::new(Inner { driver: Arc::new(Driver::new(engine, seal)), source })))
     }
 }
@@ -115,10 +118,10 @@ impl SecretsBuilder {
 /// Hands the sealed snapshot to the engine, if the options ask for one; answers how to write the next.
 #[cfg(feature = "snapshot")]
 #[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
-fn restore(engine: &mut Engine) -> Result<Option<Seal>, Error> {
+fn restore(engine: &mut dyn DrivenEngine) -> Result<Option<Seal>, Error> {
     use permisos_secrets_core::Timestamp;
-    let Some(file) = engine.options().snapshot.clone() else { return Ok(None) };
-    if engine.options().source == SourceKind::Environment {
+    let Some(file) = engine.snapshot_file().cloned() else { return Ok(None) };
+    if engine.source() == SourceKind::Environment {
         return Ok(None);
     }
     let vault = match crate::sealed::Vault::open(&file) {
@@ -138,8 +141,8 @@ fn restore(engine: &mut Engine) -> Result<Option<Seal>, Error> {
 }
 
 #[cfg(not(feature = "snapshot"))]
-fn restore(engine: &mut Engine) -> Result<Option<Seal>, Error> {
-    match engine.options().snapshot {
+fn restore(engine: &mut dyn DrivenEngine) -> Result<Option<Seal>, Error> {
+    match engine.snapshot_file() {
         Some(_) => {
             let message = "the option `snapshot` needs permisos-secrets with the feature `snapshot`: enable it in \
                            Cargo.toml";
@@ -173,7 +176,7 @@ impl Secrets {
     /// `load` may succeed. Call it inside a tokio runtime.
     pub async fn load(&self) -> Result<(), Error> {
         self.start();
-        self.0.driver.until(Engine::loaded).await
+        self.0.driver.until(|engine, now| engine.loaded(now)).await
     }
 
     getters! {

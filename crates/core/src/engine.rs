@@ -204,8 +204,8 @@ impl Engine {
     pub fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
         let services: Vec<ServiceId> = self.options.service_ids().collect();
         for service in services {
-            self.with(&service, now, |slot, around| {
-                slot.refuse_snapshot(message, around);
+            self.with(&service, now, |_, around| {
+                Slot::refuse_snapshot(message, around);
                 false
             });
         }

@@ -248,22 +248,22 @@ impl Slot {
     pub(crate) fn keep(&mut self, item: Item<'_>, around: &mut Surroundings<'_>) {
         if item.secret_id != self.secret_id {
             let message = format!("holds another secret ({}): it is not used", item.secret_id);
-            return self.refuse_snapshot(&message, around);
+            return Self::refuse_snapshot(&message, around);
         }
         let sealed = item.into_sealed();
         match sealed.age(around.today()) {
-            None => self.refuse_snapshot("is dated in the future: check the machine's clock", around),
+            None => Self::refuse_snapshot("is dated in the future: check the machine's clock", around),
             Some(age) if age >= around.options.cache.longest() => {
                 let (age, most) = (age.as_secs(), around.options.cache.longest().as_secs());
                 let message = format!("is {age} s old: at most `ttl` and `staleIfError`, {most} s, are served");
-                self.refuse_snapshot(&message, around);
+                Self::refuse_snapshot(&message, around);
             }
             Some(_) => self.sealed = Some(sealed),
         }
     }
 
     /// Tells that the sealed snapshot is of no use, and why.
-    pub(crate) fn refuse_snapshot(&self, message: &str, around: &mut Surroundings<'_>) {
+    pub(crate) fn refuse_snapshot(message: &str, around: &mut Surroundings<'_>) {
         let message = format!("the sealed snapshot {message}");
         let violations = vec![Violation { path: "/snapshot".to_owned(), rule: Rule::Snapshot, message }];
         around.events.push(EventKind::Invalid { version_id: None, violations });
