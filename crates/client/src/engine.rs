@@ -114,14 +114,14 @@ impl DrivenEngine for Engine {
 
 /// Makes an engine from options (with `startedAt` and `seed`) and the environment variables.
 pub(crate) type Open =
-    Box<dyn FnOnce(Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>>;
+    Box<dyn FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>>;
 
 /// The engine of this very program.
 pub(crate) fn native(
-    options: Map<String, Value>,
+    options: &Map<String, Value>,
     variables: HashMap<String, String>,
 ) -> Result<Box<dyn DrivenEngine>, Error> {
-    let (options, mut variables) = Options::parse(&options, variables)?;
+    let (options, mut variables) = Options::parse(options, variables)?;
     let files = variables.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
     for (variable, path) in files.collect::<Vec<_>>() {
         variables = variables.with_file(variable, std::fs::read_to_string(path).ok());

@@ -74,7 +74,7 @@ impl SecretsBuilder {
     /// (with `startedAt` and `seed`) and environment variables.
     pub fn engine(
         mut self,
-        open: impl FnOnce(Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + 'static,
+        open: impl FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + 'static,
     ) -> Self {
         self.engine = Some(Box::new(open));
         self
@@ -100,7 +100,7 @@ impl SecretsBuilder {
         let since = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         given.entry("startedAt").or_insert_with(|| u64::try_from(since().as_millis()).unwrap_or_default().into());
         given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(since()) >> 1).into());
-        let mut engine = engine.unwrap_or_else(|| Box::new(native))(given, variables)?;
+        let mut engine = engine.unwrap_or_else(|| Box::new(native))(&given, variables)?;
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
             (kind, Some(connect)) => Some(connect(kind, engine.connection())),
