@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use napi::bindgen_prelude::Either;
 use napi::{Env, JsString, Status};
 use napi_derive::napi;
-use permisos_secrets_core::{Engine, Options, Refresh, Timestamp};
+use permisos_secrets_core::{Engine, Options, Read, Refresh, Timestamp};
 
 use crate::json;
 
@@ -19,7 +19,7 @@ impl NativeEngine {
     #[napi]
     #[must_use]
     pub fn open(options: String, variables: HashMap<String, String>) -> Either<NativeEngine, String> {
-        let opened = json::options(&options).and_then(|options| Options::parse(&options, variables));
+        let opened = Options::document(&options).and_then(|options| Options::parse(&options, variables));
         match opened {
             Ok((options, variables)) => Either::A(NativeEngine(Engine::new(options, variables))),
             Err(error) => Either::B(json::text(&error)),
@@ -70,7 +70,7 @@ impl NativeEngine {
     /// If Node cannot make a string.
     #[napi]
     pub fn read<'e>(&self, env: &'e Env, service: String, now: f64) -> napi::Result<JsString<'e>> {
-        env.create_string(&**json::read(&self.0.read(&service.as_str().into(), timestamp(now))))
+        env.create_string(&**Read::expose_json(&self.0.read(&service.as_str().into(), timestamp(now))))
     }
 
     /// Makes the secret due: `started`, `joined`, `current`, or the error as JSON.

@@ -8,7 +8,8 @@ use napi::bindgen_prelude::{FnArgs, Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsString, Status};
 use napi_derive::napi;
-use permisos_secrets::{Error, Notice, Secrets};
+use permisos_secrets::{Error, Notice, Read, Secrets};
+use permisos_secrets_core::Options;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::json;
@@ -47,7 +48,7 @@ pub fn open_secrets(
     variables: HashMap<String, String>,
     notify: Function<'_, FnArgs<(String, String)>, ()>,
 ) -> napi::Result<Opened> {
-    let opened = json::options(&options).and_then(|options| {
+    let opened = Options::document(&options).and_then(|options| {
         Secrets::builder().options(options).variables(variables).connect(permisos_secrets_aws::connect).build()
     });
     let secrets = match opened {
@@ -106,7 +107,7 @@ impl NativeSecrets {
     /// If Node cannot make a string.
     #[napi]
     pub fn read<'e>(&self, env: &'e Env, service: String) -> napi::Result<JsString<'e>> {
-        env.create_string(&**json::read(&self.0.read(&service.as_str().into())))
+        env.create_string(&**Read::expose_json(&self.0.read(&service.as_str().into())))
     }
 
     /// The state of everything as JSON, without values.

@@ -23,7 +23,7 @@ impl Published {
     }
 
     pub(crate) fn put(&self, snapshot: Snapshot) {
-        match snapshot.service().clone() {
+        match snapshot.service.clone() {
             ServiceId::BuiltIn(service) => self.built_in[service as usize].store(Some(Arc::new(snapshot))),
             ServiceId::Custom(id) => self.custom.insert(id, Arc::new(snapshot)),
         }

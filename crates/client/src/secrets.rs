@@ -198,9 +198,10 @@ impl Secrets {
 
     /// A secret that the application defined, by its id `{service}/{secret-type}`.
     pub fn custom(&self, id: &str) -> Result<Arc<CustomConfig>, Error> {
-        match self.config(&id.into())? {
+        let service = ServiceId::from(id);
+        match self.config(&service)? {
             Config::Custom(config) => Ok(config),
-            _ => Err(Error::new(ErrorKind::ConfigInvalid, format!("{id} is built in: it has a getter of its own"))),
+            _ => Err(Error::not_custom(&service)),
         }
     }
 

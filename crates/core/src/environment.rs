@@ -49,6 +49,11 @@ impl Variables {
         built_in.chain(custom.iter().flat_map(CustomSecret::variables).map(str::to_owned)).collect()
     }
 
+    /// Whether a variable's value is the path of a file, to be read before the engine is made.
+    pub fn names_file(name: &str) -> bool {
+        name == FILE
+    }
+
     /// The files to read before the engine is made: variable and path.
     pub fn files(&self) -> Vec<(&'static str, &str)> {
         self.get(FILE).map(|path| (FILE, path)).into_iter().collect()

@@ -218,6 +218,26 @@ impl Error {
         Self::of(service.clone(), ErrorKind::ConfigInvalid, message)
     }
 
+    /// The error for a built-in service where a custom secret is asked for.
+    pub fn not_custom(service: &ServiceId) -> Self {
+        Self::of(
+            service.clone(),
+            ErrorKind::ConfigInvalid,
+            format!("{service} is built in: it has a getter of its own"),
+        )
+    }
+
+    /// An error put together again from its parts, where it came out of a sandbox.
+    pub fn from_parts(
+        kind: ErrorKind,
+        service: Option<ServiceId>,
+        message: String,
+        violations: Vec<Violation>,
+        errors: Vec<Self>,
+    ) -> Self {
+        Self(Arc::new(Details { kind, service, message, violations, errors }))
+    }
+
     /// An error that lists everything that is wrong; the message repeats the list for those who see only it.
     pub fn violating(
         kind: ErrorKind,

@@ -28,4 +28,4 @@ pub use policy::{Backoff, CachePolicy, Freshness, Timestamp, UnixTime};
 pub use retry::{LoginRetry, RetryStep};
 pub use schema::Config;
 pub use service::{Service, ServiceId};
-pub use snapshot::{Origin, Read, ReadCounts, Snapshot};
+pub use snapshot::{Held, Origin, Read, ReadCounts, Snapshot};

@@ -215,6 +215,12 @@ impl Options {
         })
     }
 
+    /// Options from the text of a JSON document. The error does not quote it.
+    pub fn document(text: &str) -> Result<Map<String, Value>, Error> {
+        let invalid = |_| Error::new(ErrorKind::ConfigInvalid, "the options are not a JSON object");
+        serde_json::from_str(text).map_err(invalid)
+    }
+
     /// The names of the variables to ask the environment for, before the options are checked.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
         let mut findings =

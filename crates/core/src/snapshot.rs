@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::{Freshness, Timestamp};
@@ -37,31 +38,70 @@ pub struct Read {
     pub previous: Option<Config>,
 }
 
+impl Read {
+    /// An answer as JSON **with its secret values**, for a runtime without Rust's types:
+    /// `{ config, redacted, origin, freshness, versionId, previous }` or `{ error }`. Zeroed when dropped.
+    pub fn expose_json(answer: &Result<Self, Error>) -> Zeroizing<String> {
+        let Self { config, origin, freshness, version_id, previous } = match answer {
+            Ok(read) => read,
+            Err(error) => return Zeroizing::new(format!("{{\"error\":{}}}", json(error))),
+        };
+        let shapes = |config: &Config| {
+            let (exposed, redacted) = (config.expose_json(), config.redacted_json());
+            Zeroizing::new(format!("\"config\":{},\"redacted\":{redacted}", &*exposed))
+        };
+        let previous = previous.as_ref().map(|previous| Zeroizing::new(format!("{{{}}}", &*shapes(previous))));
+        Zeroizing::new(format!(
+            "{{{},\"origin\":{},\"freshness\":{},\"versionId\":{},\"previous\":{}}}",
+            &*shapes(config),
+            json(origin),
+            json(freshness),
+            json(&version_id.as_deref()),
+            previous.as_ref().map_or("null", |previous| previous.as_str()),
+        ))
+    }
+}
+
+/// Values of the engine's own, which are always JSON.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// The state of one service. Immutable: a driver publishes it to its readers, who need no lock and no engine.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    pub(crate) service: ServiceId,
-    pub(crate) held: Option<Held>,
-    pub(crate) fallback: Option<Config>,
-    pub(crate) failure: Option<Error>,
+    /// Whose state it is.
+    pub service: ServiceId,
+    /// A good value; it answers while it is usable.
+    pub held: Option<Held>,
+    /// What the environment holds; it answers where nothing is held.
+    pub fallback: Option<Config>,
+    /// Answers where there is nothing else; none: `NotReady`.
+    pub failure: Option<Error>,
     pub(crate) counts: Arc<ReadCounter>,
 }
 
 /// A good value and how long it may be served.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) config: Config,
-    pub(crate) previous: Option<Config>,
-    pub(crate) version_id: Arc<str>,
-    pub(crate) origin: Origin,
-    pub(crate) fresh_until: Timestamp,
-    pub(crate) usable_until: Timestamp,
+pub struct Held {
+    /// The value.
+    pub config: Config,
+    /// The value before the last rotation, while it is still honoured.
+    pub previous: Option<Config>,
+    /// The version's id.
+    pub version_id: Arc<str>,
+    /// Secrets Manager, or the sealed snapshot.
+    pub origin: Origin,
+    /// The end of its lifetime.
+    pub fresh_until: Timestamp,
+    /// The end of stale-if-error: it must not be served any more.
+    pub usable_until: Timestamp,
 }
 
 impl Snapshot {
-    /// Whose state it is.
-    pub fn service(&self) -> &ServiceId {
-        &self.service
+    /// Nothing yet.
+    pub fn empty(service: ServiceId) -> Self {
+        Self { service, held: None, fallback: None, failure: None, counts: Arc::default() }
     }
 
     /// Answers a read: the value held, else the environment, else the error. Never waits.

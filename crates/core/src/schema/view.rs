@@ -147,6 +147,18 @@ impl Extra {
         self.0.0.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
     }
 
+    /// Put together again from a JSON object, where it came out of a sandbox. Anything else is no fields.
+    pub fn from_json(text: &str) -> Self {
+        Self(Wiped(
+            serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new())),
+        ))
+    }
+
+    /// All fields as a JSON object, **exposed**. Zeroed when dropped.
+    pub fn expose_json(&self) -> Zeroizing<String> {
+        exact_json(&self.0.0)
+    }
+
     /// A field's value, **exposed**.
     pub fn expose(&self, name: &str) -> Option<&Value> {
         self.0.0.get(name)
