@@ -4,15 +4,19 @@
 
 mod bench;
 mod cache;
+mod component;
 mod demo;
 mod package;
 mod test;
+mod wasm_target;
 
 use clap::Parser;
 
 /// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python; sets up all else by itself.
 #[derive(Parser)]
 enum Command {
+    /// Build the engine as a WebAssembly component, and check that it imports nothing
+    Component,
     /// Print how much a read and a start-up cost, as ratios
     Bench,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
@@ -25,6 +29,7 @@ fn main() -> anyhow::Result<()> {
     let command = Command::parse();
     let workspace = cache::Workspace::open()?;
     match command {
+        Command::Component => component::build(&workspace).map(drop),
         Command::Bench => bench::run(&workspace),
         Command::Demo => demo::run(&workspace),
         Command::Test => test::run(&workspace),
