@@ -76,6 +76,8 @@ impl Compiler {
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("LD_LIBRARY_PATH", libraries)
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
+                    // A panic's message has nowhere to go in a component that imports nothing: a trap says as much.
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort")
             }
         }
     }
