@@ -12,6 +12,13 @@ use crate::wasm_target::{Compiler, TARGET};
 /// The component is meant to be shipped beside an application.
 const SIZE_LIMIT: usize = 400 * 1024;
 
+/// Builds and checks everything, and lets the tests that follow know where it is.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    workspace.shell.set_var("PERMISOS_COMPONENT", build(workspace)?);
+    workspace.shell.set_var("PERMISOS_GUESTS", guests(workspace)?);
+    Ok(())
+}
+
 /// Builds the component, checks it, and answers where it is.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let core = compile(workspace, "Cargo.toml", &["--package", "permisos-secrets-component"])?;

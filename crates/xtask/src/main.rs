@@ -1,4 +1,4 @@
-//! The one build script: `cargo xtask demo | test | bench`. Each does all its set-up by itself.
+//! The one build script: `cargo xtask demo | test | bench | component`. Each does all its set-up by itself.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
@@ -15,10 +15,10 @@ use clap::Parser;
 /// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python; sets up all else by itself.
 #[derive(Parser)]
 enum Command {
-    /// Build the engine as a WebAssembly component, and check that it imports nothing
-    Component,
     /// Print how much a read and a start-up cost, as ratios
     Bench,
+    /// Build the engine as a WebAssembly component, check that it imports nothing, and build the tests' guests
+    Component,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
     Demo,
     /// Run every check
@@ -29,8 +29,8 @@ fn main() -> anyhow::Result<()> {
     let command = Command::parse();
     let workspace = cache::Workspace::open()?;
     match command {
-        Command::Component => component::build(&workspace).map(drop),
         Command::Bench => bench::run(&workspace),
+        Command::Component => component::run(&workspace),
         Command::Demo => demo::run(&workspace),
         Command::Test => test::run(&workspace),
     }

@@ -6,13 +6,14 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::package;
+use crate::{component, package};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("Formatting", formatting),
     ("Lints", lints),
+    ("Component that imports nothing, and guests", component::run),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
@@ -46,7 +47,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
-    Ok(cmd!(workspace.shell, "cargo fmt --all --check").run()?)
+    for manifest in ["Cargo.toml", "tests/bench/Cargo.toml", "tests/guests/Cargo.toml"] {
+        cmd!(workspace.shell, "cargo fmt --manifest-path {manifest} --all --check").run()?;
+    }
+    Ok(())
 }
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {
