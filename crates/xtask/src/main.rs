@@ -6,6 +6,7 @@ mod bench;
 mod cache;
 mod component;
 mod demo;
+mod fuzz;
 mod package;
 mod test;
 mod wasm_target;
@@ -21,6 +22,14 @@ enum Command {
     Bench,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
     Demo,
+    /// Let libFuzzer work on the engine with hostile input
+    Fuzz {
+        /// One target only
+        target: Option<String>,
+        /// How long, for each target
+        #[arg(long, default_value_t = 20)]
+        minutes: u32,
+    },
     /// Run every check
     Test,
 }
@@ -32,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Component => component::build(&workspace).map(drop),
         Command::Bench => bench::run(&workspace),
         Command::Demo => demo::run(&workspace),
+        Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), minutes),
         Command::Test => test::run(&workspace),
     }
 }

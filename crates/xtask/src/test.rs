@@ -6,17 +6,19 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
+use crate::fuzz;
 use crate::package;
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("Formatting", formatting),
     ("Lints", lints),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
 ];

@@ -42,7 +42,8 @@ pub(crate) fn write(folder: &Path) {
             }
             if let Some(options) = vector["options"].as_object() {
                 put("options", &name, json!(options).to_string().as_bytes());
-                for (index, id) in options["secretIds"].as_object().into_iter().flatten().enumerate() {
+                for (index, id) in options.get("secretIds").and_then(Value::as_object).into_iter().flatten().enumerate()
+                {
                     put("names", &format!("{name}-{index}"), id.1.as_str().unwrap_or_default().as_bytes());
                 }
             }
@@ -62,14 +63,11 @@ pub(crate) fn write(folder: &Path) {
 
 /// What an engine seals that holds the standard payloads.
 fn document(vectors: &Path) -> String {
-    let standard: Value =
-        serde_json::from_str(&fs::read_to_string(vectors.join("standard.json")).unwrap()).unwrap();
+    let standard: Value = serde_json::from_str(&fs::read_to_string(vectors.join("standard.json")).unwrap()).unwrap();
     let (options, variables) = Options::parse(sealing().as_object().unwrap(), [] as [(&str, &str); 0]).unwrap();
     let mut engine = Engine::new(options, variables);
     let fetch = engine.poll_fetch(Timestamp(0)).unwrap();
-    let outcome = |service: Service| {
-        json!({ "service": service, "payload": { "text": standard[service.as_str()].to_string(), "versionId": "v1" } })
-    };
+    let outcome = |service: Service| json!({ "service": service, "payload": { "text": standard[service.as_str()].to_string(), "versionId": "v1" } });
     let outcomes: Vec<Value> = Service::ALL.into_iter().map(outcome).collect();
     let fetched: Fetched = serde_json::from_value(json!({ "id": fetch.id, "outcomes": outcomes })).unwrap();
     engine.handle_fetched(Timestamp(0), fetched);
