@@ -6,8 +6,10 @@ mod bench;
 mod cache;
 mod component;
 mod demo;
+mod fleet;
 mod fuzz;
 mod package;
+mod soak;
 mod test;
 mod wasm_target;
 
@@ -22,12 +24,20 @@ enum Command {
     Bench,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
     Demo,
+    /// Simulate fleets of processes on virtual time and write docs/scale.md
+    Fleet,
     /// Let libFuzzer work on the engine with hostile input
     Fuzz {
         /// One target only
         target: Option<String>,
         /// How long, for each target
         #[arg(long, default_value_t = 20)]
+        minutes: u32,
+    },
+    /// Run the npm package under faults and watch its memory, files and threads
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 30)]
         minutes: u32,
     },
     /// Run every check
@@ -41,7 +51,9 @@ fn main() -> anyhow::Result<()> {
         Command::Component => component::build(&workspace).map(drop),
         Command::Bench => bench::run(&workspace),
         Command::Demo => demo::run(&workspace),
+        Command::Fleet => fleet::run(&workspace),
         Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), minutes),
+        Command::Soak { minutes } => soak::run(&workspace, minutes),
         Command::Test => test::run(&workspace),
     }
 }
