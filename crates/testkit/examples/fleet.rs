@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use permisos_secrets_testkit::fleet::{BATCH_QUOTA, GET_QUOTA, Report, Scenario};
+use permisos_secrets_testkit::fleet::{BATCH_QUOTA, GET_QUOTA, Report, Scenario, Second};
 use plotters::prelude::*;
 
 const FLEETS: [u32; 3] = [1, 1_000, 100_000];
@@ -108,7 +108,7 @@ fn plot(file: &Path, reports: &[(u32, Report)]) -> Result<(), Box<dyn Error>> {
     chart.configure_mesh().x_labels(10).x_label_formatter(&minutes).light_line_style(TRANSPARENT).draw()?;
     let colours = [RGBColor(0, 110, 180), RGBColor(220, 120, 0), RGBColor(150, 0, 90)];
     for ((processes, report), colour) in reports.iter().zip(colours) {
-        let busiest = report.seconds.chunks(10).map(|seconds| seconds.iter().map(|it| it.calls()).max().unwrap_or(0));
+        let busiest = report.seconds.chunks(10).map(|seconds| seconds.iter().map(Second::calls).max().unwrap_or(0));
         let points = (0_u64..).step_by(10).zip(busiest).filter(|(_, calls)| *calls > 0);
         chart
             .draw_series(points.map(|point| Circle::new(point, 2, colour.filled())))?

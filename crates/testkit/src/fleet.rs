@@ -74,8 +74,7 @@ impl Server {
         for _ in 0..ATTEMPTS {
             let index = usize::try_from(now / SECOND).unwrap_or(usize::MAX).min(self.seconds.len() - 1);
             let second = &mut self.seconds[index];
-            let (count, quota) =
-                if is_batch { (&mut second.batch, BATCH_QUOTA) } else { (&mut second.get, GET_QUOTA) };
+            let (count, quota) = if is_batch { (&mut second.batch, BATCH_QUOTA) } else { (&mut second.get, GET_QUOTA) };
             *count += 1;
             result = if self.outage.contains(&(now / SECOND)) {
                 Err(ErrorKind::Unavailable)
