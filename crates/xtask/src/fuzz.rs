@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use xshell::cmd;
 
-use crate::cache::{Workspace, step};
+use crate::cache::{Workspace, need, step};
 
 /// As in `tests/fuzz/src/main.rs`.
 const TARGETS: [&str; 8] =
@@ -51,6 +51,8 @@ fn run_each(workspace: &Workspace, targets: &[&str], seconds: u32) -> anyhow::Re
 
 fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let shell = &workspace.shell;
+    // libFuzzer is C++.
+    need(shell, "c++", "install g++ (Debian: apt-get install g++)")?;
     let target = workspace.target().join("fuzz");
     let rustc = cmd!(shell, "rustc -vV").quiet().read()?;
     let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names its host")?;

@@ -31,13 +31,13 @@ enum Command {
         /// One target only
         target: Option<String>,
         /// How long, for each target
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: u32,
     },
     /// Run the npm package under faults and watch its memory, files and threads
     Soak {
         /// How long
-        #[arg(long, default_value_t = 30)]
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: u32,
     },
     /// Run every check
