@@ -6,7 +6,10 @@ mod bench;
 mod cache;
 mod component;
 mod demo;
+mod fleet;
+mod fuzz;
 mod package;
+mod soak;
 mod test;
 mod wasm_target;
 
@@ -21,6 +24,22 @@ enum Command {
     Component,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
     Demo,
+    /// Simulate fleets of processes on virtual time and write docs/scale.md
+    Fleet,
+    /// Let libFuzzer work on the engine with hostile input
+    Fuzz {
+        /// One target only
+        target: Option<String>,
+        /// How long, for each target
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+    },
+    /// Run the npm package under faults and watch its memory, files and threads
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+    },
     /// Run every check
     Test,
 }
@@ -32,6 +51,9 @@ fn main() -> anyhow::Result<()> {
         Command::Bench => bench::run(&workspace),
         Command::Component => component::run(&workspace),
         Command::Demo => demo::run(&workspace),
+        Command::Fleet => fleet::run(&workspace),
+        Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), minutes),
+        Command::Soak { minutes } => soak::run(&workspace, minutes),
         Command::Test => test::run(&workspace),
     }
 }

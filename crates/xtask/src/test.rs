@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, package};
+use crate::{component, fuzz, package};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -18,6 +18,7 @@ const CHECKS: [Check; 9] = [
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
 ];
