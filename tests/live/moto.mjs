@@ -61,6 +61,12 @@ export async function makeCertificates() {
   return JSON.parse(line);
 }
 
+/** Starts a PostgreSQL with TLS, empty: `{ port, password, authority }` of its administrator `postgres`, and `stop()`. */
+export async function startPostgres() {
+  const { line, stop } = await startPython('postgres_server.py');
+  return { ...JSON.parse(line), stop };
+}
+
 /** Starts a server of this folder that prints one line when it is ready, and ends when its standard input closes. */
 export async function startPython(script, ...args) {
   const python = process.env.PERMISOS_PYTHON ?? 'python3';
