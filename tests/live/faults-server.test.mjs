@@ -35,7 +35,7 @@ describe('a server that fails', { concurrency: 3 }, () => {
     const server = await startMoto();
     t.after(() => server.stop());
     await createDatabase(server, 'stopped');
-    const scene = await open(t, 'stopped', server.url, { timeout: 1 });
+    const scene = await open(t, 'stopped', server.url, { timeout: 3 });
     server.pause();
     await scene.more('failed');
     scene.assertStale('SECRETS_TIMEOUT');
@@ -60,7 +60,7 @@ describe('a server that fails', { concurrency: 3 }, () => {
     ['slow', FAULTS.slow, 'SECRETS_TIMEOUT'],
   ]) {
     test(`${name} answers`, async (t) => {
-      const { proxy, scene } = await through(t, name, fault === FAULTS.half ? {} : { timeout: 1 });
+      const { proxy, scene } = await through(t, name, fault === FAULTS.half ? {} : { timeout: 3 });
       proxy.fault = fault;
       await scene.more('failed');
       scene.assertStale(code);

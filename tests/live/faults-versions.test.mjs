@@ -74,9 +74,11 @@ describe('versions', { concurrency: 3 }, () => {
     const definitions = Array.from({ length: 200 }, (_, index) =>
       defineSecret(`many/number-${index}`, { fields: { token: { minLength: 8 } } }),
     );
-    for (const { id } of definitions) await moto.create(`permisos/many/${id}`, { token: `canary ${id}` });
     const regions = ['us-east-1', 'us-west-2'];
-    const proxy = await startProxy({ 'us-east-1': moto.url, 'us-west-2': moto.url });
+    const replica = await startMoto(0, regions[1]);
+    t.after(() => replica.stop());
+    for (const { id } of definitions) await replica.create(`permisos/many/${id}`, { token: `canary ${id}` });
+    const proxy = await startProxy({ 'us-east-1': moto.url, 'us-west-2': replica.url });
     t.after(() => proxy.stop());
     proxy.fault = inRegion('us-east-1', FAULTS.hang);
     const secrets = await Secrets.open({
@@ -86,7 +88,7 @@ describe('versions', { concurrency: 3 }, () => {
       secrets: definitions,
       endpointUrl: `${proxy.url}/{region}`,
       regions,
-      timeout: 2,
+      timeout: 3,
       env: {},
     });
     t.after(() => secrets.close());

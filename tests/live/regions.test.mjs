@@ -15,7 +15,7 @@ let replica;
 
 before(async () => {
   isolateAws();
-  replica = await startMoto();
+  replica = await startMoto(0, REPLICA);
 });
 
 after(() => replica.stop());
@@ -35,7 +35,7 @@ describe('regions', { concurrency: 2 }, () => {
   });
 
   test('a primary that hangs, and goes on', async (t) => {
-    const { primary, proxy, scene } = await both(t, 'hanging', { timeout: 1 });
+    const { primary, proxy, scene } = await both(t, 'hanging', { timeout: 3 });
     primary.pause();
     await answersFrom(scene, REPLICA);
     await scene.more('refreshed');

@@ -355,7 +355,8 @@ impl Slot {
         let is_replica = primary.is_some() && payload.region.as_ref() != primary;
         self.entry.as_ref().is_some_and(|held| {
             let is_older = payload.created_at.zip(held.payload.created_at).is_some_and(|(created, held)| created < held);
-            is_replica && payload.region != held.payload.region && is_older
+            let is_same = *payload.version_id == *held.version_id;
+            is_replica && payload.region != held.payload.region && !is_same && is_older
         })
     }
 
@@ -428,6 +429,7 @@ impl Slot {
                     self.look_back(created_at, around);
                 }
                 entry.parsed = old.parsed;
+                entry.payload.created_at = old.payload.created_at;
                 EventKind::Refreshed { version_id: to }
             }
             Some(old) => {
