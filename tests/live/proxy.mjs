@@ -12,6 +12,8 @@ export const FAULTS = {
     const { status, headers, body } = await upstream();
     response.writeHead(status, headers).end(body);
   },
+  /** The connection is cut. */
+  cut: async (_upstream, response) => response.destroy(),
   /** Half the body, then the connection is cut. */
   half: async (upstream, response) => {
     const { status, headers, body } = await upstream();

@@ -27,9 +27,12 @@ describe('regions', { concurrency: 2 }, () => {
     await answersFrom(scene, REPLICA);
     await rotate(replica, 'dead', 2);
     await scene.more('rotated');
+    // Nobody asks before it holds its secrets again.
+    proxy.fault = inRegion(PRIMARY, FAULTS.cut);
     primary = await startMoto(primary.port);
     t.after(() => primary.stop());
     await createDatabase(primary, 'dead', 2);
+    proxy.fault = FAULTS.none;
     await answersFrom(scene, PRIMARY);
     await finish(scene, proxy, ['v1', 'v2']);
   });
