@@ -354,7 +354,8 @@ impl Slot {
         let primary = around.options.connection.regions.first();
         let is_replica = primary.is_some() && payload.region.as_ref() != primary;
         self.entry.as_ref().is_some_and(|held| {
-            let is_older = payload.created_at.zip(held.payload.created_at).is_some_and(|(created, held)| created < held);
+            let is_older =
+                payload.created_at.zip(held.payload.created_at).is_some_and(|(created, held)| created < held);
             let is_same = *payload.version_id == *held.version_id;
             is_replica && payload.region != held.payload.region && !is_same && is_older
         })
