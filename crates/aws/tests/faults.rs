@@ -23,6 +23,8 @@ const PACE: Duration = Duration::from_millis(100);
 /// Generous: a scene on a busy machine is slow, never wrong.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A fault: its name, what the server answers, what that is told as, and how long the next try waits at least.
+type Row = (&'static str, fn() -> Reply, ErrorKind, Duration);
 /// What the server does, while the readers read.
 type Script = Arc<Mutex<Box<dyn Fn() -> Reply + Send>>>;
 
@@ -102,7 +104,7 @@ async fn until(subscription: &mut Subscription, events: &mut Vec<Event>, name: &
 }
 
 /// Good, then the fault, then good again and rotated.
-async fn play(name: &'static str, fault: fn() -> Reply, kind: ErrorKind, least_wait: Duration) {
+async fn play((name, fault, kind, least_wait): Row) {
     let script: Script = Arc::new(Mutex::new(Box::new(|| version(1))));
     let behind = script.clone();
     let server = Server::start(move |_| behind.lock().unwrap()()).await;
@@ -156,7 +158,7 @@ async fn play(name: &'static str, fault: fn() -> Reply, kind: ErrorKind, least_w
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_reader_notices_a_fault_and_the_engineer_is_told() {
     let second = Duration::from_secs(1);
-    let rows: [(&str, fn() -> Reply, ErrorKind, Duration); 10] = [
+    let rows: [Row; 10] = [
         ("no answer", || Reply { delay: Duration::from_secs(30), ..version(2) }, ErrorKind::Timeout, second),
         ("HTTP 500", || Reply::error(500, "InternalServiceError", ""), ErrorKind::Unavailable, second),
         (
@@ -176,8 +178,8 @@ async fn no_reader_notices_a_fault_and_the_engineer_is_told() {
     // Few at a time: ten thousand readers each.
     for rows in rows.chunks(4) {
         let mut scenes = JoinSet::new();
-        for (name, fault, kind, least_wait) in rows.iter().copied() {
-            scenes.spawn(play(name, fault, kind, least_wait));
+        for row in rows {
+            scenes.spawn(play(*row));
         }
         scenes.join_all().await;
     }
