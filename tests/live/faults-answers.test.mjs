@@ -30,7 +30,7 @@ before(async () => {
 
 after(() => moto.stop());
 
-describe('answers that are none', { concurrency: 4 }, () => {
+describe('answers that are none', { concurrency: 2 }, () => {
   for (const [index, [name, fault, code, attempts, leastWait = 0]] of ANSWERS.entries()) {
     test(name, async (t) => {
       await createDatabase(moto, `answer-${index}`);
@@ -39,13 +39,15 @@ describe('answers that are none', { concurrency: 4 }, () => {
       const scene = await open(t, `answer-${index}`, proxy.url);
       proxy.fault = fault;
       await scene.more('failed');
-      scene.assertStale(code);
+      await scene.stale(code);
       proxy.fault = FAULTS.none;
       await scene.more('recovered');
       await scene.healthy();
       const { answered, failed } = await scene.end(['v1']);
-      assert.equal(proxy.requests.length, answered + attempts * failed);
-      const failures = scene.events.filter(({ type }) => type === 'failed');
+      // A call that begins in the fault may end after it: it is sent again, and answered.
+      const again = proxy.requests.length - answered - attempts * failed;
+      assert.ok(0 <= again && again < attempts, `${again} requests too many`);
+      const failures = scene.events.filter(({ error }) => error === code);
       assert.ok(failures.every(({ retryInMs }) => retryInMs >= leastWait));
       assert.ok(!JSON.stringify(scene.events).includes('canary'), 'a server is never quoted');
     });

@@ -36,7 +36,7 @@ describe('permissions', () => {
     const scene = await open(t, 'denied', server.url, { profile: 'reader' });
     await iam('DeleteUserPolicy', { UserName: 'reader', PolicyName: 'all' });
     await scene.more('failed');
-    scene.assertStale('SECRETS_ACCESS_DENIED');
+    await scene.stale('SECRETS_ACCESS_DENIED');
     const { message } = scene.events.find(({ type }) => type === 'failed');
     assert.match(message, /grant the role secretsmanager:GetSecretValue on .*permisos\/denied\/database\/credentials/);
     assert.ok(!message.includes(id));
@@ -53,7 +53,7 @@ describe('permissions', () => {
     const scene = await open(t, 'renewed', server.url, { profile: 'renewer' });
     await iam('DeleteAccessKey', { UserName: 'renewer', AccessKeyId: id });
     await scene.more('failed');
-    scene.assertStale('SECRETS_UNAUTHENTICATED');
+    await scene.stale('SECRETS_UNAUTHENTICATED');
     await createKey('renewer');
     await scene.more('recovered');
     await scene.healthy();

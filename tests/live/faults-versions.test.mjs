@@ -18,14 +18,14 @@ before(async () => {
 
 after(() => moto.stop());
 
-describe('versions', { concurrency: 3 }, () => {
+describe('versions', { concurrency: 2 }, () => {
   test('a secret that is deleted and restored', async (t) => {
     await createDatabase(moto, 'deleted');
     const scene = await open(t, 'deleted', moto.url);
     const id = { SecretId: 'permisos/deleted/database/credentials' };
     await moto.call('DeleteSecret', id);
     await scene.more('failed');
-    scene.assertStale('SECRETS_NOT_FOUND');
+    await scene.stale('SECRETS_NOT_FOUND');
     await moto.call('RestoreSecret', id);
     await scene.more('recovered');
     await scene.healthy();
@@ -88,7 +88,7 @@ describe('versions', { concurrency: 3 }, () => {
       secrets: definitions,
       endpointUrl: `${proxy.url}/{region}`,
       regions,
-      timeout: 3,
+      timeout: 10,
       env: {},
     });
     t.after(() => secrets.close());

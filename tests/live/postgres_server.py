@@ -82,10 +82,8 @@ def serve(folder: Path, as_owner) -> None:
     write(data / "postgresql.conf", CONFIGURATION.format(port=port), "a")
     log = open(folder / "log", "w")
     process = subprocess.Popen([binaries() / "postgres", "-D", data], stderr=log, **quiet)
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
+    is_ready = [binaries() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    while process.poll() is None and subprocess.run(is_ready).returncode != 0:
         time.sleep(0.05)
     if process.poll() is not None:
         sys.exit("PostgreSQL did not start:\n" + (folder / "log").read_text())

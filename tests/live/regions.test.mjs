@@ -38,7 +38,7 @@ describe('regions', { concurrency: 2 }, () => {
   });
 
   test('a primary that hangs, and goes on', async (t) => {
-    const { primary, proxy, scene } = await both(t, 'hanging', { timeout: 3 });
+    const { primary, proxy, scene } = await both(t, 'hanging', { timeout: 10 });
     primary.pause();
     await answersFrom(scene, REPLICA);
     await scene.more('refreshed');
@@ -65,7 +65,7 @@ describe('regions', { concurrency: 2 }, () => {
     const { proxy, scene } = await both(t, 'denied');
     proxy.fault = inRegion(PRIMARY, FAULTS.answer(400, { __type: 'AccessDeniedException' }));
     await scene.more('failed');
-    scene.assertStale('SECRETS_ACCESS_DENIED');
+    await scene.stale('SECRETS_ACCESS_DENIED');
     assert.ok(proxy.requests.every(({ region }) => region === PRIMARY));
     proxy.fault = FAULTS.none;
     await scene.more('recovered');
@@ -79,7 +79,7 @@ describe('regions', { concurrency: 2 }, () => {
     await scene.more('rotated');
     proxy.fault = inRegion(PRIMARY, FAULTS.answer(503, ''));
     await scene.more('failed');
-    scene.assertStale('SECRETS_UNAVAILABLE');
+    await scene.stale('SECRETS_UNAVAILABLE');
     assert.match(scene.events.find(({ type }) => type === 'failed').message, /us-west-2 still has an older version/);
     await rotate(replica, 'behind', 2);
     await scene.more('recovered');
@@ -93,7 +93,7 @@ describe('regions', { concurrency: 2 }, () => {
     const { proxy, scene } = await both(t, 'both');
     await proxy.refuse();
     await scene.more('failed');
-    scene.assertStale('SECRETS_UNAVAILABLE');
+    await scene.stale('SECRETS_UNAVAILABLE');
     proxy.fault = inRegion(PRIMARY, FAULTS.answer(500, ''));
     await proxy.accept();
     await scene.more('recovered');

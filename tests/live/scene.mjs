@@ -6,13 +6,14 @@ import { Secrets } from '@permisos/secrets';
 import { credentials, versionId, watch } from './witness.mjs';
 
 /** Generous: a scene on a busy machine is slow, never wrong. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 /** What a fetch of one secret ends with, where the server answered it. */
 const ANSWERED = ['invalid', 'loaded', 'refreshed', 'rotated'];
 
 /** Creates the database secret of an environment, at version 1. */
 export function createDatabase(server, environment, n = 1) {
-  return server.create(`permisos/${environment}/database/credentials`, credentials(n), { ClientRequestToken: versionId(n) });
+  const more = { ClientRequestToken: versionId(n) };
+  return server.create(`permisos/${environment}/database/credentials`, credentials(n), more);
 }
 
 /** Makes version `n` the current one. */
@@ -34,7 +35,7 @@ export async function until(what, holds) {
 export async function open(t, environment, url, options = {}) {
   const events = [];
   const secrets = await Secrets.open(
-    { environment, source: 'aws', services: ['database'], endpointUrl: url, env: {}, ttl: 1, timeout: 30, ...options },
+    { environment, source: 'aws', services: ['database'], endpointUrl: url, env: {}, ttl: 1, timeout: 60, ...options },
     (event) => events.push(event),
   );
   const witness = watch(secrets);
@@ -42,6 +43,7 @@ export async function open(t, environment, url, options = {}) {
     witness.abandon();
     secrets.close();
   });
+  const waited = {};
   const count = (type) => events.filter((event) => event.type === type).length;
   return {
     secrets,
@@ -49,20 +51,23 @@ export async function open(t, environment, url, options = {}) {
     witness,
     /** The only service's health. */
     health: () => secrets.health().services[0],
-    /** Waits for so many more events of a type. */
+    /** Waits for so many more events of a type than were waited for before: one that has come already is not missed. */
     async more(type, more = 1) {
-      const wanted = count(type) + more;
-      await until(`${more} more of ${type}`, () => count(type) >= wanted);
+      waited[type] = (waited[type] ?? 0) + more;
+      await until(`${waited[type]} of ${type}`, () => count(type) >= waited[type]);
     },
     /** The value held is served, past its lifetime, and everybody is told so, and why. */
-    assertStale(code) {
+    async stale(code) {
+      await until(code, () => secrets.health().services[0].lastError === code);
       const { status, services } = secrets.health();
-      const [{ origin, freshness, lastError, consecutiveFailures }] = services;
-      assert.deepEqual([status, origin, freshness, lastError], ['degraded', 'secrets-manager', 'stale', code]);
+      const [{ origin, freshness, consecutiveFailures }] = services;
+      assert.deepEqual([status, origin, freshness], ['degraded', 'secrets-manager', 'stale']);
       assert.ok(consecutiveFailures > 0);
+      await until('the event stale', () => count('stale') > 0);
       assert.equal(count('stale'), 1, 'stale is told once');
+      // On a busy machine a call may also time out.
       const errors = events.filter(({ type }) => type === 'failed').map(({ error }) => error);
-      assert.deepEqual([...new Set(errors)], [code]);
+      assert.deepEqual(errors.filter((error) => ![code, 'SECRETS_TIMEOUT'].includes(error)), []);
     },
     /** All is well again, without anybody's doing. */
     async healthy() {
