@@ -9,6 +9,7 @@ mod demo;
 mod fleet;
 mod fuzz;
 mod package;
+mod packages;
 mod soak;
 mod test;
 mod wasm_target;
