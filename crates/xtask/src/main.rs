@@ -14,6 +14,8 @@ mod soak;
 mod test;
 mod wasm_target;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python; sets up all else by itself.
@@ -45,16 +47,26 @@ enum Command {
     Test,
 }
 
-fn main() -> anyhow::Result<()> {
-    let command = Command::parse();
+fn main() -> ExitCode {
+    // The causes are told; a backtrace into this program would only push them out of sight.
+    run(&Command::parse()).map_or_else(
+        |error| {
+            println!("Error: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
     let workspace = cache::Workspace::open()?;
     match command {
         Command::Bench => bench::run(&workspace),
         Command::Component => component::run(&workspace),
         Command::Demo => demo::run(&workspace),
         Command::Fleet => fleet::run(&workspace),
-        Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), minutes),
-        Command::Soak { minutes } => soak::run(&workspace, minutes),
+        Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
+        Command::Soak { minutes } => soak::run(&workspace, *minutes),
         Command::Test => test::run(&workspace),
     }
 }

@@ -10,7 +10,7 @@ use crate::{component, fuzz, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: &[Check] = &[
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
@@ -27,8 +27,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     need(&workspace.shell, "python3", "install Python 3.9 or newer with pip")?;
     let started = Instant::now();
     let results: Vec<(&str, bool, Duration)> = CHECKS
-        .into_iter()
-        .map(|(title, check)| {
+        .iter()
+        .map(|&(title, check)| {
             let started = Instant::now();
             let result = step(title, || check(workspace));
             if let Err(error) = &result {
