@@ -36,7 +36,7 @@ pub struct Health {
 pub enum Status {
     /// Everything is fresh.
     Healthy,
-    /// Something is stale, from the sealed snapshot, or from the environment though another source is meant.
+    /// A fetch failed and something is stale, or it is from the sealed snapshot, or from the environment though another source is meant.
     Degraded,
     /// A required service cannot be read.
     Unavailable,
@@ -133,6 +133,8 @@ impl ServiceHealth {
         let required = !slot.service.is_optional();
         let status = match &read {
             Some((Origin::SecretsManager, Freshness::Fresh)) => Status::Healthy,
+            // Each lifetime ends with a fetch; only one that fails makes the value's age worth a word.
+            Some((Origin::SecretsManager, Freshness::Stale)) if slot.failure.is_none() => Status::Healthy,
             Some((Origin::Environment, _)) if source == SourceKind::Environment => Status::Healthy,
             _ if slot.is_absent() => Status::Healthy,
             None if required => Status::Unavailable,

@@ -6,7 +6,7 @@ import type { ErrorCode, Violation } from './errors.js';
 export type Origin = 'environment' | 'secrets-manager' | 'snapshot';
 /** Whether a config is within its lifetime. */
 export type Freshness = 'fresh' | 'stale';
-/** `degraded`: something is stale, or from the sealed snapshot or the environment; `unavailable`: a required service cannot be read. */
+/** `degraded`: a fetch failed and something is stale, or from the sealed snapshot or the environment; `unavailable`: a required service cannot be read. */
 export type Status = 'degraded' | 'healthy' | 'unavailable';
 
 /** The state of everything. */
