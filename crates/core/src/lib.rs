@@ -8,6 +8,7 @@ mod fetch;
 mod health;
 mod name;
 mod options;
+pub mod permissions;
 mod policy;
 mod retry;
 pub mod schema;
