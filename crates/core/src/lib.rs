@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod draft;
 mod engine;
 mod environment;
 mod error;
@@ -17,8 +18,9 @@ mod service;
 mod slot;
 mod snapshot;
 
+pub use draft::{Change, Draft, FieldChange};
 pub use engine::{Engine, Refresh};
-pub use environment::Variables;
+pub use environment::{Assignment, Variables};
 pub use error::{Error, ErrorKind, Rule, Violation};
 pub use event::{Event, EventKind};
 pub use fetch::{Call, Failure, Fetch, FetchId, Fetched, Operation, Outcome, Payload, Request, Stage};

@@ -92,7 +92,7 @@ impl Scope {
                 SecretId::Name(name) => {
                     resources.extend(regions.iter().map(|region| {
                         format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????")
-                    }))
+                    }));
                 }
             }
         }
