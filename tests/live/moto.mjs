@@ -1,4 +1,4 @@
-// A private Secrets Manager: moto in a process of its own, on a port that the system chose.
+// A private Secrets Manager: moto or ministack in a process of its own, on a port that the system chose.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,32 +19,61 @@ export function isolateAws() {
   });
 }
 
-/** Starts a server, empty. `stop()` ends it; so does the end of this process. */
-export async function startMoto(port = 0) {
-  const python = process.env.PERMISOS_PYTHON ?? 'python3';
-  const script = new URL('./moto_server.py', import.meta.url).pathname;
-  const child = spawn(python, [script, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const [line] = await Promise.race([
-    once(createInterface(child.stdout), 'line'),
-    once(child, 'exit').then(() => Promise.reject(new Error('moto did not start'))),
-  ]);
+/** Starts moto, empty. `stop()` ends it; so does the end of this process. */
+export function startMoto(port = 0) {
+  return startEmulator('moto_server.py', port);
+}
+
+/** Starts ministack, empty: it enforces the policies of every key but `test`, which is the account's root. */
+export function startMinistack() {
+  return startEmulator('ministack_server.py', 0);
+}
+
+async function startEmulator(script, port) {
+  const { child, line, stop } = await startPython(script, String(port));
   const url = `http://127.0.0.1:${line}`;
   return {
     url,
     port: Number(line),
-    async stop() {
+    stop,
+    /** Ends it as a crash would. */
+    async kill() {
       const ended = once(child, 'exit');
-      child.stdin.end();
+      child.kill('SIGKILL');
       await ended;
     },
-    create: (name, value) => call(url, 'CreateSecret', { Name: name, SecretString: JSON.stringify(value) }),
-    put: (name, value) => call(url, 'PutSecretValue', { SecretId: name, SecretString: JSON.stringify(value) }),
-    delete: (name) => call(url, 'DeleteSecret', { SecretId: name }),
+    /** Stops it as a debugger would: connections are accepted and hang. */
+    pause: () => child.kill('SIGSTOP'),
+    resume: () => child.kill('SIGCONT'),
+    create: (name, value, more) =>
+      secretsManager(url, 'CreateSecret', { Name: name, SecretString: JSON.stringify(value), ...more }),
+    put: (name, value, more) =>
+      secretsManager(url, 'PutSecretValue', { SecretId: name, SecretString: JSON.stringify(value), ...more }),
+    delete: (name) => secretsManager(url, 'DeleteSecret', { SecretId: name }),
+    call: (operation, body) => secretsManager(url, operation, body),
   };
 }
 
-async function call(url, operation, body) {
-  const credential = `testing/20260101/${REGION}/secretsmanager/aws4_request`;
+/** Starts a server of this folder that prints one line when it is ready, and ends when its standard input closes. */
+export async function startPython(script, ...args) {
+  const python = process.env.PERMISOS_PYTHON ?? 'python3';
+  const path = new URL(script, import.meta.url).pathname;
+  const child = spawn(python, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = await Promise.race([
+    once(createInterface(child.stdout), 'line'),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${script} did not start`))),
+  ]);
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.stdin.end();
+    await ended;
+  };
+  return { child, line, stop };
+}
+
+async function secretsManager(url, operation, body) {
+  const credential = `test/20260101/${REGION}/secretsmanager/aws4_request`;
   const response = await fetch(url, {
     method: 'POST',
     headers: {

@@ -8,8 +8,8 @@ use xshell::{Shell, cmd};
 
 /// cargo-deny that builds with the workspace's toolchain.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
-/// The emulator of Secrets Manager, and the versions that it was tried with.
-const MOTO: &str = "moto[server]==5.2.5";
+/// The emulators of Secrets Manager, in the versions that were tried. moto is the main one; ministack enforces policies.
+const EMULATORS: [&str; 2] = ["ministack==1.5.33", "moto[server]==5.2.5"];
 
 /// The clone and the cache beside it.
 pub(crate) struct Workspace {
@@ -51,16 +51,16 @@ impl Workspace {
         Ok(binary)
     }
 
-    /// A Python that has the emulator, in a private virtual environment.
+    /// A Python that has the emulators, in a private virtual environment.
     pub(crate) fn python(&self) -> anyhow::Result<PathBuf> {
-        let environment = self.cache.join("python").join(MOTO.replace(['[', ']', '='], "-"));
+        let environment = self.cache.join("python").join(EMULATORS.join("-").replace(['[', ']', '='], "-"));
         let python = environment.join("bin").join("python");
         let ready = environment.join("ready");
         if !ready.exists() {
-            println!("Installing {MOTO} once, into {}", environment.display());
+            println!("Installing {} once, into {}", EMULATORS.join(" and "), environment.display());
             self.shell.remove_path(&environment)?;
             self.make_environment(&environment)?;
-            cmd!(self.shell, "{python} -m pip install --quiet --disable-pip-version-check {MOTO}").run()?;
+            cmd!(self.shell, "{python} -m pip install --quiet --disable-pip-version-check {EMULATORS...}").run()?;
             self.shell.write_file(&ready, "")?;
         }
         Ok(python)

@@ -6,6 +6,7 @@ mod bench;
 mod cache;
 mod demo;
 mod package;
+mod packages;
 mod test;
 
 use clap::Parser;

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::package;
+use crate::{package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -74,6 +74,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     let installed = package::install(workspace)?;
     let python = workspace.python()?;
+    packages::install(shell)?;
     let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
     files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
@@ -91,7 +92,13 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
         )
         .run()?;
     }
-    let tests = cmd!(shell, "node --test {files...}");
+    {
+        // What the scenes log in to the database and serve sessions with.
+        let _in_live = shell.push_dir(installed.path().join("live"));
+        cmd!(shell, "npm ci --loglevel=error").run()?;
+    }
+    // The scenes wait more than they work.
+    let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
     let vectors = root.join("tests/vectors");
     Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
 }
