@@ -54,6 +54,13 @@ async function startEmulator(script, port) {
   };
 }
 
+/** Certificates for 127.0.0.1, made anew: `{ authority, good, expired, foreign }`. */
+export async function makeCertificates() {
+  const { line, stop } = await startPython('certificates.py');
+  await stop();
+  return JSON.parse(line);
+}
+
 /** Starts a server of this folder that prints one line when it is ready, and ends when its standard input closes. */
 export async function startPython(script, ...args) {
   const python = process.env.PERMISOS_PYTHON ?? 'python3';

@@ -25,7 +25,8 @@ use permisos_secrets::Source;
 use permisos_secrets_core::{
     Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Stage, UnixTime,
 };
-use tokio::sync::OnceCell;
+use rustls::CertificateError;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
 use crate::table;
@@ -55,7 +56,7 @@ pub struct AwsSource {
 struct RegionClient {
     /// None: the region that the AWS configuration names.
     region: Option<String>,
-    regional: OnceCell<Regional>,
+    regional: AsyncMutex<Option<Regional>>,
 }
 
 /// What a request asks for. Services that share a secret share its fetch.
@@ -72,7 +73,10 @@ impl AwsSource {
         Self {
             connection: connection.clone(),
             credentials: None,
-            regions: regions.into_iter().map(|region| RegionClient { region, regional: OnceCell::new() }).collect(),
+            regions: regions
+                .into_iter()
+                .map(|region| RegionClient { region, regional: AsyncMutex::default() })
+                .collect(),
             is_batch_denied: AtomicBool::new(false),
         }
     }
@@ -99,10 +103,14 @@ impl AwsSource {
             if open.is_empty() {
                 break;
             }
-            results.extend(match region.connect(&self.connection, self.credentials.as_ref()).await {
+            let fetched = match region.connect(&self.connection, self.credentials.as_ref()).await {
                 Ok(regional) => self.fetch_in(&regional, open, &calls).await,
                 Err(failure) => open.into_iter().map(|key| (key, Err(failure.clone()))).collect(),
-            });
+            };
+            if fetched.values().any(|result| is_kind(result, ErrorKind::Unauthenticated)) {
+                region.disconnect().await;
+            }
+            results.extend(fetched);
         }
         let outcomes = fetch.requests.iter().filter_map(|request| {
             let result = results.get(&(request.secret_id.clone(), request.stage))?.clone();
@@ -115,22 +123,24 @@ impl AwsSource {
         let mut results = Results::new();
         // A batch knows the current versions only, and for a single secret it saves nothing.
         let is_batch = |key: &Key| key.1 == Stage::Current;
-        let (batch, mut single): (Vec<Key>, Vec<Key>) = open.into_iter().partition(is_batch);
-        if batch.len() < 2 {
-            single.extend(batch);
-        } else {
-            for chunk in batch.chunks(BATCH_LIMIT) {
-                let fetched = if self.is_batch_denied.load(Ordering::Relaxed) {
-                    None
-                } else {
-                    regional.batch(chunk, calls).await
-                };
-                if let Some(fetched) = fetched {
-                    results.extend(fetched);
-                } else {
-                    self.is_batch_denied.store(true, Ordering::Relaxed);
-                    single.extend_from_slice(chunk);
-                }
+        let (mut batch, mut single): (Vec<Key>, Vec<Key>) = open.into_iter().partition(is_batch);
+        if batch.len() < 2 || self.is_batch_denied.load(Ordering::Relaxed) {
+            single.append(&mut batch);
+        }
+        let mut is_denied = false;
+        let mut chunks = batch.chunks(BATCH_LIMIT);
+        while let Some(chunk) = chunks.next() {
+            let Some(fetched) = regional.batch(chunk, calls).await else {
+                is_denied = true;
+                single.extend(chunk.iter().chain(chunks.by_ref().flatten()).cloned());
+                break;
+            };
+            let lost = lost(&fetched);
+            results.extend(fetched);
+            if let Some(failure) = lost {
+                results.extend(missing(&batch, &results, &failure));
+                results.extend(missing(&single, &results, &failure));
+                return results;
             }
         }
         for chunk in single.chunks(CONCURRENCY) {
@@ -142,7 +152,17 @@ impl AwsSource {
                     (key, result)
                 });
             }
-            results.extend(flights.join_all().await);
+            let fetched: Results = flights.join_all().await.into_iter().collect();
+            let lost = lost(&fetched);
+            results.extend(fetched);
+            if let Some(failure) = lost {
+                results.extend(missing(&single, &results, &failure));
+                break;
+            }
+        }
+        // Where everything is denied it may be for a moment only: what a batch saves is not given up for that.
+        if is_denied && single.iter().any(|key| results.get(key).is_some_and(Result::is_ok)) {
+            self.is_batch_denied.store(true, Ordering::Relaxed);
         }
         results
     }
@@ -200,7 +220,16 @@ impl RegionClient {
             }
             Ok(Regional { region, client: Client::from_conf(config.build()) })
         };
-        self.regional.get_or_try_init(make).await.cloned()
+        let mut regional = self.regional.lock().await;
+        if let Some(regional) = &*regional {
+            return Ok(regional.clone());
+        }
+        Ok(regional.insert(make().await?).clone())
+    }
+
+    /// Credentials that were refused are kept by the SDK for as long as its client: the next fetch looks for others.
+    async fn disconnect(&self) {
+        *self.regional.lock().await = None;
     }
 }
 
@@ -312,7 +341,10 @@ impl Regional {
             SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
                 failure(ErrorKind::Timeout, &format!("{place} timed out"))
             }
-            SdkError::DispatchFailure(_) => failure(ErrorKind::Unavailable, &format!("{place} found no connection")),
+            SdkError::DispatchFailure(_) => {
+                let why = certificate_fault(error).map(|what| format!(": {what}")).unwrap_or_default();
+                failure(ErrorKind::Unavailable, &format!("{place} found no connection{why}"))
+            }
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
                 let code = answer.err().code().unwrap_or_default();
@@ -354,7 +386,18 @@ fn missing(keys: &[Key], results: &Results, failure: &Failure) -> Results {
 
 /// Whether another region may do better: after a time-out, a lost connection or a 5xx, not after an answer.
 fn moves_on(result: &Result<Payload, Failure>) -> bool {
-    matches!(result, Err(Failure { kind: ErrorKind::Timeout | ErrorKind::Unavailable, .. }))
+    is_kind(result, ErrorKind::Timeout) || is_kind(result, ErrorKind::Unavailable)
+}
+
+/// Why nothing of a chunk came from a region: the rest is not asked of it, or two hundred secrets would wait for ten
+/// time-outs in turn before the next region.
+fn lost(chunk: &Results) -> Option<Failure> {
+    let failure = chunk.values().next()?.as_ref().err()?;
+    chunk.values().all(moves_on).then(|| failure.clone())
+}
+
+fn is_kind(result: &Result<Payload, Failure>, kind: ErrorKind) -> bool {
+    result.as_ref().is_err_and(|failure| failure.kind == kind)
 }
 
 fn name_of(id: &SecretId) -> &str {
@@ -370,12 +413,38 @@ fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool
 }
 
 fn is_credentials(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<CredentialsError>() {
-            return true;
+    causes(error).any(<dyn StdError>::is::<CredentialsError>)
+}
+
+/// What is wrong with the server's certificate, if that is why there is no connection.
+fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let fault = causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault),
+        _ => None,
+    })?;
+    Some(match fault {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired, or this machine's clock is wrong"
         }
-        next = error.source();
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another host"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet, or this machine's clock is wrong"
+        }
+        _ => "its certificate is not trusted",
+    })
+}
+
+/// An error and what caused it, in turn.
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    // An I/O error hides the one that it wraps.
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
-    false
 }
