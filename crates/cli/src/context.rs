@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use permisos_secrets::Secrets;
+use permisos_secrets_aws::Admin;
 use permisos_secrets_core::{Error, ErrorKind, Options, Service, ServiceId, UnixTime, Variables};
 use serde_json::{Map, Value};
 
@@ -59,6 +60,8 @@ pub(crate) struct Context<'o> {
     pub(crate) variables: Variables,
     /// Where reports and notes go.
     pub(crate) output: &'o Output,
+    /// The administrator's calls.
+    pub(crate) admin: Admin,
     given: Map<String, Value>,
     environment: BTreeMap<String, String>,
 }
@@ -92,7 +95,8 @@ impl<'o> Context<'o> {
         {
             variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
         }
-        Ok(Self { options, variables, output, given, environment })
+        let admin = Admin::new(&options.connection);
+        Ok(Self { options, variables, output, admin, given, environment })
     }
 
     /// The secrets as an application would open them, with these options changed.
