@@ -127,9 +127,9 @@ pub struct Stored {
 /// What a new secret is given besides its value.
 #[derive(Clone, Debug, Default)]
 pub struct Making {
-    /// What the secret is for.
-    pub description: String,
-    /// The customer's own KMS key; none: AWS's for Secrets Manager.
+    /// What the secret is for; none: as it is.
+    pub description: Option<String>,
+    /// The customer's own KMS key; none: AWS's for Secrets Manager, or as it is.
     pub kms_key: Option<String>,
     /// Tags by name.
     pub tags: Vec<(String, String)>,
@@ -251,7 +251,8 @@ impl Admin {
     /// Creates a secret; answers its version.
     pub async fn create(&self, secret: &SecretId, text: &SecretString, making: &Making) -> Result<String, Error> {
         let clients = self.clients().await?;
-        let request = clients.secrets.create_secret().name(secret.as_str()).description(&making.description);
+        let request = clients.secrets.create_secret().name(secret.as_str());
+        let request = request.set_description(making.description.clone());
         let request = request.set_kms_key_id(making.kms_key.clone()).set_tags(Some(tags(&making.tags)));
         let answer = request.secret_string(text.expose_secret()).send().await;
         let answer = answer.map_err(|error| clients.error("secretsmanager:CreateSecret", Some(secret), &error))?;
@@ -270,10 +271,13 @@ impl Admin {
     /// Sets description, KMS key and tags of a secret that exists; removes no tag.
     pub async fn update(&self, secret: &SecretId, making: &Making) -> Result<(), Error> {
         let clients = self.clients().await?;
-        let request = clients.secrets.update_secret().secret_id(secret.as_str()).description(&making.description);
-        let answer = request.set_kms_key_id(making.kms_key.clone()).send().await;
-        answer.map_err(|error| clients.error("secretsmanager:UpdateSecret", Some(secret), &error))?;
-        let request = clients.secrets.tag_resource().secret_id(secret.as_str()).set_tags(Some(tags(&making.tags)));
+        let Making { description, kms_key, tags: tagged } = making;
+        if description.is_some() || kms_key.is_some() {
+            let request = clients.secrets.update_secret().secret_id(secret.as_str());
+            let answer = request.set_description(description.clone()).set_kms_key_id(kms_key.clone()).send().await;
+            answer.map_err(|error| clients.error("secretsmanager:UpdateSecret", Some(secret), &error))?;
+        }
+        let request = clients.secrets.tag_resource().secret_id(secret.as_str()).set_tags(Some(tags(tagged)));
         let answer = request.send().await;
         answer.map_err(|error| clients.error("secretsmanager:TagResource", Some(secret), &error))?;
         Ok(())

@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use permisos_secrets::Secrets;
 use permisos_secrets_aws::Admin;
-use permisos_secrets_core::{Error, ErrorKind, Options, Service, ServiceId, UnixTime, Variables};
+use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, UnixTime, Variables};
 use serde_json::{Map, Value};
 
+use crate::dotenv;
 use crate::output::Output;
 
 /// What may stand before or after every command.
@@ -24,6 +25,9 @@ pub(crate) struct Global {
     /// The options of the application, as a JSON file
     #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
     pub(crate) config: Option<PathBuf>,
+    /// Read variables from this file instead of the process
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
+    pub(crate) env_file: Option<PathBuf>,
     /// The deployment environment, e.g. production
     #[arg(long, short, global = true, value_name = "NAME", help_heading = "Options of the application")]
     pub(crate) environment: Option<String>,
@@ -71,8 +75,12 @@ impl<'o> Context<'o> {
     pub(crate) fn new(
         global: Global,
         output: &'o Output,
-        environment: BTreeMap<String, String>,
+        mut environment: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        if let Some(file) = &global.env_file {
+            environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
+            environment.extend(dotenv::read(file, output)?);
+        }
         let mut given = match &global.config {
             Some(file) => read_config(file)?,
             None => Map::new(),
@@ -106,6 +114,21 @@ impl<'o> Context<'o> {
             builder = builder.option(name, value.clone());
         }
         builder.connect(permisos_secrets_aws::connect).build()
+    }
+
+    /// What every secret's name starts with, up to the environment.
+    pub(crate) fn prefix(&self) -> &str {
+        self.given.get("prefix").and_then(Value::as_str).unwrap_or("permisos")
+    }
+
+    /// The process's variables, or those of `--env-file`.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// The secret of a service that the options ask for.
+    pub(crate) fn secret(&self, service: &ServiceId) -> Result<&SecretId, Error> {
+        self.options.secret_ids.get(service).ok_or_else(|| Error::not_configured(service))
     }
 
     /// The service of that name, if the options ask for it.

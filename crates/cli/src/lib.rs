@@ -2,7 +2,10 @@
 
 mod commands;
 mod context;
+mod dates;
+mod dotenv;
 mod output;
+mod prompt;
 
 use std::ffi::OsString;
 
@@ -13,12 +16,14 @@ use commands::Command;
 use context::Global;
 use output::Output;
 
+/// The program's name.
+const NAME: &str = "permisos-secrets";
 /// The exit code for a command line that is not understood: `EX_USAGE` of sysexits.h, beside those of the error table.
 const USAGE: u8 = 64;
 
 /// From a `.env` file to a monitored production: typed application secrets in AWS Secrets Manager.
 #[derive(clap::Parser)]
-#[command(name = "permisos-secrets", version, max_term_width = 120, propagate_version = true)]
+#[command(name = NAME, version, max_term_width = 120, propagate_version = true)]
 #[command(after_help = "Values are never shown unless a command says so (get --reveal, export, exec).\n\
 Exit codes: 0 well; 64 a command line not understood; each kind of error has its own.")]
 struct Arguments {
@@ -55,7 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Err(error) => Err(Error::new(ErrorKind::Unavailable, format!("no threads: {}", error.kind()))),
     };
     match exit {
-        Ok(found) => found.map_or(0, ErrorKind::exit_code),
+        Ok(code) => code,
         Err(error) => {
             output.error(&error);
             error.kind().exit_code()
