@@ -233,7 +233,9 @@ impl Admin {
                 break;
             }
         }
-        found.sort_by_key(|version| std::cmp::Reverse(version.created_at));
+        // Dates have whole seconds: of two versions of one second the current one is the newer.
+        let is_current = |version: &Version| version.stages.iter().any(|stage| stage == Stage::Current.as_str());
+        found.sort_by_key(|version| std::cmp::Reverse((version.created_at, is_current(version))));
         Ok(found)
     }
 

@@ -121,11 +121,6 @@ impl<'o> Context<'o> {
         self.given.get("prefix").and_then(Value::as_str).unwrap_or("permisos")
     }
 
-    /// The process's variables, or those of `--env-file`.
-    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
-        &self.environment
-    }
-
     /// The secret of a service that the options ask for.
     pub(crate) fn secret(&self, service: &ServiceId) -> Result<&SecretId, Error> {
         self.options.secret_ids.get(service).ok_or_else(|| Error::not_configured(service))

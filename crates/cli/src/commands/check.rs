@@ -214,9 +214,10 @@ impl Report for Checked {
             page.line(format_args!("as {}", identity.arn));
         }
         page.line("");
-        let titles: &[&str] = match is_aws {
-            true => &["SERVICE", "STATE", "VERSION", "CHANGED", "ROTATION", "FALLBACK", "SECRET"],
-            false => &["SERVICE", "STATE"],
+        let titles: &[&str] = if is_aws {
+            &["SERVICE", "STATE", "VERSION", "CHANGED", "ROTATION", "FALLBACK", "SECRET"]
+        } else {
+            &["SERVICE", "STATE"]
         };
         page.table(titles, self.services.iter().map(|checkup| checkup.row(is_aws, self.now)));
         let failed: Vec<&Error> = self
@@ -227,8 +228,12 @@ impl Report for Checked {
             .collect();
         if !failed.is_empty() {
             page.heading("What is wrong");
-            for error in failed {
+            for error in &failed {
                 page.line(format_args!("{} {error}", paint(BAD, "✗")));
+            }
+            if is_aws && failed.iter().any(|error| error.kind() == ErrorKind::NotFound) {
+                let environment = &self.environment;
+                page.line(format_args!("permisos-secrets migrate --from .env --to {environment} creates them"));
             }
         }
         let warned = self.services.iter().filter(|checkup| !checkup.warnings.is_empty()).collect::<Vec<_>>();

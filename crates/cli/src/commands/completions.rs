@@ -17,11 +17,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self, output: &Output) -> Exit {
+    pub(crate) fn run(self, output: &Output) {
         let mut script = vec![];
         clap_complete::generate(self.shell, &mut Arguments::command(), NAME, &mut script);
         output.text(&String::from_utf8_lossy(&script));
-        Ok(None)
     }
 }
 
@@ -38,13 +37,12 @@ impl Man {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::ConfigInvalid, format!("the manual cannot be written there ({})", error.kind()))
         };
-        match self.folder {
-            Some(folder) => clap_mangen::generate_to(Arguments::command(), folder).map_err(failed)?,
-            None => {
-                let mut page = vec![];
-                clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(failed)?;
-                output.text(&String::from_utf8_lossy(&page));
-            }
+        if let Some(folder) = self.folder {
+            clap_mangen::generate_to(Arguments::command(), folder).map_err(failed)?;
+        } else {
+            let mut page = vec![];
+            clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(failed)?;
+            output.text(&String::from_utf8_lossy(&page));
         }
         Ok(None)
     }

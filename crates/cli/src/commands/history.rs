@@ -19,7 +19,7 @@ pub(crate) struct History {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Versions {
+struct Known {
     service: ServiceId,
     secret_id: SecretId,
     versions: Vec<Version>,
@@ -30,12 +30,12 @@ impl History {
         let service = context.service(&self.service)?;
         let secret_id = context.secret(&service)?.clone();
         let versions = context.admin.versions(&secret_id).await?;
-        context.output.report(&Versions { service, secret_id, versions });
+        context.output.report(&Known { service, secret_id, versions });
         Ok(None)
     }
 }
 
-impl Report for Versions {
+impl Report for Known {
     fn page(&self, page: &mut Page) {
         page.heading(format_args!("{} {}", self.service, paint(DIM, &self.secret_id)));
         let rows = self.versions.iter().map(|version| {

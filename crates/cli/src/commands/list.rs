@@ -61,7 +61,7 @@ impl Report for Listed {
                 (Some(_), false) => "by hand".to_owned(),
                 (None, false) => "off".to_owned(),
             };
-            let deleted = it.deleted_at.is_some().then(|| paint(BAD, " (scheduled for deletion)")).unwrap_or_default();
+            let deleted = if it.deleted_at.is_some() { paint(BAD, " (scheduled for deletion)") } else { String::new() };
             let service = service.as_ref().map_or_else(|| paint(DIM, "-"), ToString::to_string);
             vec![format!("{}{deleted}", it.name), service, date_or_dash(it.changed_at), rotation]
         });

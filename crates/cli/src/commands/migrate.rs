@@ -112,7 +112,7 @@ impl Migrate {
     pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
         // A default may depend on the region: SES's host.
         context.options.connection.regions = vec![context.admin.region().await?];
-        let (drafts, without_variables) = drafts(&context)?;
+        let Drafts { drafts, without_variables } = Drafts::of(&context)?;
         let mut steps = vec![];
         let mut planned = vec![];
         for (service, draft) in drafts {
@@ -192,24 +192,32 @@ impl Migrate {
     }
 }
 
-/// A valid draft of each service that has variables, or every violation of all of them.
-fn drafts(context: &Context<'_>) -> Result<(Vec<(ServiceId, Draft)>, Vec<ServiceId>), Error> {
-    let (mut drafts, mut without, mut errors) = (vec![], vec![], vec![]);
-    for service in context.options.service_ids() {
-        match context.options.draft(&service, &context.variables) {
-            Ok(Some(draft)) => drafts.push((service, draft)),
-            Ok(None) => without.push(service),
-            Err(error) => errors.push(error),
+/// What the variables make.
+struct Drafts {
+    drafts: Vec<(ServiceId, Draft)>,
+    without_variables: Vec<ServiceId>,
+}
+
+impl Drafts {
+    /// A valid draft of each service that has variables, or every violation of all of them.
+    fn of(context: &Context<'_>) -> Result<Self, Error> {
+        let (mut drafts, mut without_variables, mut errors) = (vec![], vec![], vec![]);
+        for service in context.options.service_ids() {
+            match context.options.draft(&service, &context.variables) {
+                Ok(Some(draft)) => drafts.push((service, draft)),
+                Ok(None) => without_variables.push(service),
+                Err(error) => errors.push(error),
+            }
         }
+        if let Some(error) = Error::several(errors) {
+            return Err(error);
+        }
+        if drafts.is_empty() {
+            let message = "no variable of any service is set: nothing to migrate";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(Self { drafts, without_variables })
     }
-    if let Some(error) = Error::several(errors) {
-        return Err(error);
-    }
-    if drafts.is_empty() {
-        let message = "no variable of any service is set: nothing to migrate";
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    Ok((drafts, without))
 }
 
 async fn plan(context: &Context<'_>, service: ServiceId, draft: Draft) -> Result<(Step, Planned), Error> {

@@ -2,11 +2,13 @@
 
 mod check;
 mod completions;
+mod exec;
 mod export;
 mod get;
 mod history;
 mod list;
 mod migrate;
+mod rotate;
 mod template;
 
 use clap::Subcommand;
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Print completions for a shell
     Completions(completions::Completions),
+    /// Start a program, its variables filled from secrets
+    Exec(exec::Exec),
     /// Write the secrets as environment variables into a file that only you can read
     Export(export::Export),
     /// Show one config, its values redacted unless asked for
@@ -34,6 +38,8 @@ pub(crate) enum Command {
     Man(completions::Man),
     /// Move environment variables into secrets; deletes nothing, and goes on where it failed
     Migrate(migrate::Migrate),
+    /// Replace a service's values: the compromise procedure
+    Rotate(rotate::Rotate),
     /// Print a payload to fill in, with a comment on each field
     Template(template::Template),
 }
@@ -44,7 +50,11 @@ impl Command {
         let context = |global| Context::new(global, output, process_environment());
         let found = match self {
             Self::Check(check) => check.run(&context(global)?).await?,
-            Self::Completions(completions) => completions.run(output)?,
+            Self::Completions(completions) => {
+                completions.run(output);
+                None
+            }
+            Self::Exec(exec) => return exec.run(&context(global)?).await,
             Self::Export(export) => export.run(&context(global)?).await?,
             Self::Get(get) => get.run(&context(global)?).await?,
             Self::History(history) => history.run(&context(global)?).await?,
@@ -54,6 +64,7 @@ impl Command {
                 let global = migrate.adapt(global);
                 migrate.run(context(global)?).await?
             }
+            Self::Rotate(rotate) => rotate.run(context(global)?).await?,
             Self::Template(template) => template.run(&context(global)?)?,
         };
         Ok(found.map_or(0, ErrorKind::exit_code))

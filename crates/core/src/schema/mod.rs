@@ -20,7 +20,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use custom::{CustomConfig, CustomValue};
-pub use database::{DatabaseConfig, DatabaseSsl};
+pub use database::{DatabaseConfig, DatabaseSsl, percent_encode};
 pub use email::EmailConfig;
 pub use government_portal::GovernmentPortalConfig;
 pub use monitoring::MonitoringConfig;
