@@ -109,7 +109,11 @@ impl<'o> Context<'o> {
 
     /// The secrets as an application would open them, with these options changed.
     pub(crate) fn secrets(&self, changed: &[(&str, Value)]) -> Result<Secrets, Error> {
-        let mut builder = Secrets::builder().options(self.given.clone()).variables(self.environment.clone());
+        let mut given = self.given.clone();
+        // The application's sealed snapshot is its own: what a command fetched, perhaps one service only, must not
+        // replace it.
+        given.remove("snapshot");
+        let mut builder = Secrets::builder().options(given).variables(self.environment.clone());
         for (name, value) in changed {
             builder = builder.option(name, value.clone());
         }

@@ -62,6 +62,7 @@ impl Report for Shown {
             Origin::SecretsManager => {
                 format!("from Secrets Manager, version {}", self.version_id.as_deref().unwrap_or_default())
             }
+            Origin::Snapshot => "from the sealed snapshot".to_owned(),
         };
         page.heading(format_args!("{} {}", self.service, paint(DIM, origin)));
         let mut rows = vec![];
