@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod demo;
+mod monitoring;
 mod package;
 mod packages;
 mod test;

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{package, packages};
+use crate::{monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -77,18 +77,19 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     packages::install(shell)?;
     let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
     files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
+    files.extend(monitoring::prepare(workspace, &installed)?);
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    for (module, extension) in [("Node16", "mts"), ("Node16", "cts")] {
-        let source = format!("test/types.{extension}");
-        shell.copy_file("test/types.ts", &source)?;
+    for (folder, extension) in [("test", "mts"), ("test", "cts"), ("monitoring", "mts"), ("monitoring", "cts")] {
+        let source = format!("{folder}/types.{extension}");
+        shell.copy_file(format!("{folder}/types.ts"), &source)?;
         let options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--types", "node", "--target", "ES2022"];
         cmd!(
             shell,
-            "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module {module} --typeRoots {types} {source}"
+            "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module Node16 --typeRoots {types} {source}"
         )
         .run()?;
     }
