@@ -121,8 +121,8 @@ test('a line of the embedded metric format counts since the line before', () => 
   assert.deepEqual([Namespace, Dimensions], ['Permisos/Secrets', [['Environment']]]);
   for (const { Name } of Metrics) assert.equal(typeof first[Name], 'number', Name);
   assert.deepEqual([first.Environment, first.Fetches, first.FailedFetches], ['production', 1, 0]);
-  assert.deepEqual([first.FallbackServices, first.StaleServices, first.UnavailableServices], [1, 0, 0]);
-  assert.deepEqual(first.services, { fallback: ['stripe'], stale: [], unavailable: [] });
+  assert.deepEqual([first.FailingServices, first.FallbackServices, first.StaleServices, first.UnavailableServices], [1, 1, 0, 0]);
+  assert.deepEqual(first.services, { failing: ['stripe'], fallback: ['stripe'], stale: [], unavailable: [] });
   assert.equal(JSON.parse(line()).Fetches, 0);
   assertNoLeak(JSON.stringify(first), 'the line');
 });

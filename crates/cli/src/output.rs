@@ -8,6 +8,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use permisos_secrets_core::{Error, Violation};
 use serde::Serialize;
+use serde_json::Value;
 use tabled::builder::Builder;
 use tabled::settings::{Padding, Style as Lines};
 
@@ -57,6 +58,20 @@ impl Output {
         let mut out = AutoStream::new(stdout().lock(), self.color(stdout().is_terminal()));
         // Fails only where nobody reads any more.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Prints a JSON document that is meant for another program.
+    pub(crate) fn document(&self, document: &Value) {
+        self.text(&format!("{document:#}\n"));
+    }
+
+    /// Prints a document in a language of its own; with `--json` as JSON text.
+    pub(crate) fn foreign(&self, document: &str) {
+        if self.is_json {
+            self.document(&serde_json::json!({ "document": document }));
+        } else {
+            self.text(document);
+        }
     }
 
     /// Tells a person something that is no part of the report.

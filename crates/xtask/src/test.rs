@@ -10,13 +10,14 @@ use crate::{monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("Formatting", formatting),
     ("Lints", lints),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Tracked files name no foreign registry and no machine's path", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
 ];
@@ -74,6 +75,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     let installed = package::install(workspace)?;
     let python = workspace.python()?;
+    let tool = monitoring::tool(workspace)?;
     packages::install(shell)?;
     let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
     files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
@@ -83,9 +85,10 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    for (folder, extension) in [("test", "mts"), ("test", "cts"), ("monitoring", "mts"), ("monitoring", "cts")] {
-        let source = format!("{folder}/types.{extension}");
-        shell.copy_file(format!("{folder}/types.ts"), &source)?;
+    let both = ["test/types", "monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
+    for (file, extension) in both.chain([("monitoring/dashboard", "mts")]) {
+        let source = format!("{file}.{extension}");
+        shell.copy_file(format!("{file}.ts"), &source)?;
         let options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--types", "node", "--target", "ES2022"];
         cmd!(
             shell,
@@ -101,6 +104,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     // The scenes wait more than they work.
     let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
     let vectors = root.join("tests/vectors");
+    let tests = tests.env("PERMISOS_CLI", tool);
     Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
 }
 

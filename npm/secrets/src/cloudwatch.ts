@@ -5,6 +5,7 @@ import { healthOf, isFallback, type Observed } from './metrics.js';
 /** Each is one number for the whole set of secrets: CloudWatch charges by metric. */
 const METRICS = [
   { Name: 'FailedFetches', Unit: 'Count' },
+  { Name: 'FailingServices', Unit: 'Count' },
   { Name: 'FallbackServices', Unit: 'Count' },
   { Name: 'Fetches', Unit: 'Count' },
   { Name: 'OldestAge', Unit: 'Seconds' },
@@ -35,6 +36,7 @@ export function embeddedMetrics({
     const oldest = (ages: (number | null)[]): number => Math.max(0, ...ages.map((age) => age ?? 0)) / 1000;
     const those = (is: (service: (typeof services)[number]) => boolean): string[] =>
       services.filter(is).map(({ service }) => service);
+    const failing = those(({ consecutiveFailures }) => consecutiveFailures > 0);
     const fallback = those((service) => isFallback(service, health));
     const stale = those(({ freshness }) => freshness === 'stale');
     const unavailable = those(({ status }) => status === 'unavailable');
@@ -45,6 +47,7 @@ export function embeddedMetrics({
       },
       Environment: environment,
       FailedFetches: since('FailedFetches'),
+      FailingServices: failing.length,
       FallbackServices: fallback.length,
       Fetches: since('Fetches'),
       OldestAge: oldest(services.map(({ ageMs }) => ageMs)),
@@ -52,7 +55,7 @@ export function embeddedMetrics({
       StaleServices: stale.length,
       UnavailableServices: unavailable.length,
       // Which ones: no metrics, for those who search the log.
-      services: { fallback, stale, unavailable },
+      services: { failing, fallback, stale, unavailable },
     };
     before = total;
     return JSON.stringify(line);

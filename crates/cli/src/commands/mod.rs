@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod check;
 mod completions;
 mod exec;
@@ -8,6 +9,8 @@ mod get;
 mod history;
 mod list;
 mod migrate;
+mod monitor;
+mod policy;
 mod rotate;
 mod template;
 
@@ -20,6 +23,8 @@ use crate::output::Output;
 /// The commands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Show who read or changed these secrets, from CloudTrail; what is suspicious is marked
+    Audit(audit::Audit),
     /// Check everything: identity, permissions, every secret, rotation, fallback, cost
     Check(check::Check),
     /// Print completions for a shell
@@ -38,6 +43,10 @@ pub(crate) enum Command {
     Man(completions::Man),
     /// Move environment variables into secrets; deletes nothing, and goes on where it failed
     Migrate(migrate::Migrate),
+    /// Print alarms, a dashboard and a rule for failed rotations, or their likes for Prometheus and Grafana
+    Monitor(monitor::Monitor),
+    /// Print the least-privilege IAM policy for exactly these secrets
+    Policy(policy::Policy),
     /// Replace a service's values: the compromise procedure
     Rotate(rotate::Rotate),
     /// Print a payload to fill in, with a comment on each field
@@ -49,6 +58,7 @@ impl Command {
     pub(crate) async fn run(self, global: Global, output: &Output) -> Result<u8, Error> {
         let context = |global| Context::new(global, output, process_environment());
         let found = match self {
+            Self::Audit(audit) => audit.run(&context(global)?).await?,
             Self::Check(check) => check.run(&context(global)?).await?,
             Self::Completions(completions) => {
                 completions.run(output);
@@ -64,6 +74,8 @@ impl Command {
                 let global = migrate.adapt(global);
                 migrate.run(context(global)?).await?
             }
+            Self::Monitor(monitor) => monitor.run(&context(global)?)?,
+            Self::Policy(policy) => policy.run(&context(global)?).await?,
             Self::Rotate(rotate) => rotate.run(context(global)?).await?,
             Self::Template(template) => template.run(&context(global)?)?,
         };
