@@ -350,17 +350,21 @@ impl Admin {
         let Inner { connection, clients } = &*self.0;
         let make = || async {
             let region = connection.regions.first().map(String::as_str);
-            let Reached { region, config } = reach(connection, region, None).await.map_err(plain)?;
-            let is_of_one_service = config.endpoint_url().is_some_and(|url| url.contains(".amazonaws.com"));
-            let mut other = config.to_builder();
-            if is_of_one_service {
-                other.set_endpoint_url(None);
+            let Reached { region, config, endpoint_url } = reach(connection, region, None).await.map_err(plain)?;
+            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&config);
+            let mut sts = aws_sdk_sts::config::Builder::from(&config);
+            if let Some(url) = &endpoint_url {
+                secrets = secrets.endpoint_url(url);
             }
-            let other = other.build();
+            // AWS's own endpoints serve one service each: that of Secrets Manager is none for the others.
+            let endpoint_url = endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
+            if let Some(url) = &endpoint_url {
+                sts = sts.endpoint_url(url);
+            }
             Ok(Clients {
-                secrets: aws_sdk_secretsmanager::Client::new(&config),
-                sts: aws_sdk_sts::Client::new(&other),
-                signed: Signed::new(connection, &other, &region),
+                secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
+                sts: aws_sdk_sts::Client::from_conf(sts.build()),
+                signed: Signed::new(connection, &config, endpoint_url, &region),
                 region,
             })
         };

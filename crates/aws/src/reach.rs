@@ -29,6 +29,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 pub(crate) struct Reached {
     pub(crate) region: String,
     pub(crate) config: SdkConfig,
+    /// The endpoint that the options name. For each service's own configuration: in the shared one, the variable
+    /// `AWS_ENDPOINT_URL` would win over it.
+    pub(crate) endpoint_url: Option<String>,
 }
 
 /// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. Contacts nobody yet.
@@ -66,18 +69,16 @@ pub(crate) async fn reach(
         return Err(failure(ErrorKind::ConfigInvalid, message));
     };
     let mut config = shared.to_builder();
-    if let Some(url) = &connection.endpoint_url {
-        config = config.endpoint_url(url.replace("{region}", &region));
-    }
     if let Some(role) = &connection.role_arn {
         let role = AssumeRoleProvider::builder(role).session_name("permisos-secrets").configure(&shared);
         config = config.credentials_provider(SharedCredentialsProvider::new(role.build().await));
     }
-    Ok(Reached { region, config: config.build() })
+    let endpoint_url = connection.endpoint_url.as_ref().map(|url| url.replace("{region}", &region));
+    Ok(Reached { region, config: config.build(), endpoint_url })
 }
 
 /// Whether the endpoint given has no TLS.
-pub(crate) fn is_plain(connection: &Connection) -> bool {
+fn is_plain(connection: &Connection) -> bool {
     connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"))
 }
 

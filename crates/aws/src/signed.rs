@@ -17,7 +17,7 @@ use permisos_secrets_core::{Connection, ErrorKind, Failure};
 use serde_json::Value;
 
 use crate::admin::Decision;
-use crate::reach::{CONNECT_TIMEOUT, answered, failure, is_plain};
+use crate::reach::{CONNECT_TIMEOUT, answered, failure};
 
 /// Fifty events of a page, each a few kilobytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -42,20 +42,21 @@ struct Call<'c> {
 }
 
 impl Signed {
-    pub(crate) fn new(connection: &Connection, config: &SdkConfig, region: &str) -> Self {
+    pub(crate) fn new(connection: &Connection, config: &SdkConfig, endpoint_url: Option<String>, region: &str) -> Self {
+        let endpoint_url = endpoint_url.or_else(|| config.endpoint_url().map(str::to_owned));
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
             .read_timeout(connection.timeout)
             .build();
         let connector = Connector::builder().connector_settings(settings);
-        let connector = if is_plain(connection) {
+        let connector = if endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
             connector.build_http()
         } else {
             connector.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
         };
         Self {
             region: region.to_owned(),
-            endpoint_url: config.endpoint_url().map(str::to_owned),
+            endpoint_url,
             credentials: config.credentials_provider(),
             connector: SharedHttpConnector::new(connector),
             connection: connection.clone(),

@@ -170,8 +170,12 @@ impl RegionClient {
         if let Some(regional) = &*regional {
             return Ok(regional.clone());
         }
-        let Reached { region, config } = reach(connection, self.region.as_deref(), credentials).await?;
-        Ok(regional.insert(Regional { client: Client::new(&config), region }).clone())
+        let Reached { region, config, endpoint_url } = reach(connection, self.region.as_deref(), credentials).await?;
+        let mut config = aws_sdk_secretsmanager::config::Builder::from(&config);
+        if let Some(url) = endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        Ok(regional.insert(Regional { client: Client::from_conf(config.build()), region }).clone())
     }
 
     /// Credentials that were refused are kept by the SDK for as long as its client: the next fetch looks for others.

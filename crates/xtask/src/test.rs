@@ -56,6 +56,9 @@ fn lints(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn rust(workspace: &Workspace) -> anyhow::Result<()> {
     let shell = &workspace.shell;
+    // The operator's tool is tested against the emulators.
+    let python = workspace.python()?;
+    let _python = shell.push_env("PERMISOS_PYTHON", python);
     if need(shell, "cargo-nextest", "").is_ok() {
         return Ok(cmd!(shell, "cargo nextest run --locked --workspace --status-level slow").run()?);
     }
