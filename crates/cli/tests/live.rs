@@ -314,6 +314,66 @@ fn templates_completions_and_manuals_are_printed() {
     assert!(bench.folder.path().join("permisos-secrets-migrate.1").exists());
 }
 
+/// A user of the emulator that may do this and nothing else. boto3 comes with the emulators.
+fn user_with(bench: &Bench, statements: &serde_json::Value) -> (String, String) {
+    let script = "import boto3, json, sys; iam = boto3.client('iam', endpoint_url=sys.argv[1], region_name='us-east-1', \
+                  aws_access_key_id='test', aws_secret_access_key='test'); iam.create_user(UserName='u'); \
+                  iam.put_user_policy(UserName='u', PolicyName='p', PolicyDocument=sys.argv[2]); \
+                  key = iam.create_access_key(UserName='u')['AccessKey']; \
+                  print(key['AccessKeyId'], key['SecretAccessKey'])";
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let mut python = std::process::Command::new(std::env::var("PERMISOS_PYTHON").unwrap());
+    let output = python.args(["-c", script, &bench.emulator.url, &policy]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (id, secret) = printed.trim().split_once(' ').unwrap();
+    (id.to_owned(), secret.to_owned())
+}
+
+#[test]
+fn check_names_the_missing_permission_and_the_statement_that_grants_it() {
+    let mut bench = Bench::new(Emulator::ministack());
+    bench.credentials = ("test".into(), "test".into());
+    assert_eq!(bench.run(&MIGRATE).code, 0);
+    let all = bench.run(&["rotate", "security", "-e", "production", "--yes", "--emergency", "--json"]);
+    assert_eq!(all.code, 0, "{}", all.err);
+    let emergency = &all.json()["emergency"];
+    assert_eq!(emergency["eventsError"], json!(null));
+    let events = emergency["events"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["operation"] == "PutSecretValue"), "{emergency:#}");
+    // Everything but the batch and the redis secret.
+    let arn = "arn:aws:secretsmanager:*:*:secret:permisos/production/";
+    let known = ["database", "security", "stripe", "email", "government", "monitoring"];
+    let known: Vec<String> = known.iter().map(|service| format!("{arn}{service}/*")).collect();
+    let statements = json!([{
+        "Effect": "Allow",
+        "Action": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+        "Resource": known,
+    }]);
+    bench.credentials = user_with(&bench, &statements);
+    let ran = bench.run(&["check", "-e", "production", "--json"]);
+    assert_eq!(ran.code, 77, "{}", ran.err);
+    let report = ran.json();
+    let failed: Vec<_> = report["services"].as_array().unwrap().iter().filter(|it| it["state"] == "failed").collect();
+    assert_eq!((failed.len(), &failed[0]["service"]), (1, &json!("redis")));
+    let grant = report["grant"].as_array().unwrap();
+    assert_eq!(grant[0]["Action"], json!(["secretsmanager:GetSecretValue"]));
+    let resource = grant[0]["Resource"][0].as_str().unwrap();
+    assert!(resource.ends_with(":secret:permisos/production/redis/credentials-??????"), "{resource}");
+    assert_eq!(grant[1]["Action"], json!(["secretsmanager:BatchGetSecretValue"]));
+    let denied = bench.run(&["rotate", "stripe", "--stdin", "-e", "production", "--yes"]);
+    assert_eq!(denied.code, 65, "nothing on standard input");
+    let denied = bench.run_with_input(
+        &["rotate", "stripe", "--stdin", "-e", "production", "--yes"],
+        &json!({ "webhookSecret": format!("whsec_{CANARY}") }).to_string(),
+    );
+    assert_eq!(
+        (denied.code, denied.err.contains("grant secretsmanager:PutSecretValue on ")),
+        (77, true),
+        "{}",
+        denied.err
+    );
+}
+
 /// What a child has printed so far.
 fn reader(child: &mut Child) -> impl FnMut() -> String + use<> {
     let mut stdout = child.stdout.take().unwrap();
