@@ -17,7 +17,7 @@ use support::{Bench, Emulator};
 
 const MIGRATE: [&str; 6] = ["migrate", "--from", ".env", "--to", "production", "--yes"];
 /// How long anything may take on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn migrated() -> Bench {
     let bench = Bench::new(Emulator::moto());
@@ -213,12 +213,13 @@ fn export_writes_a_private_file_that_reads_back_and_overwrites_nothing() {
     assert_eq!(bench.run(&["export", "-e", "production"]).code, 64, "never to standard output unless told so");
 }
 
+fn exec<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+    [&["exec", "-e", "production"][..], rest].concat()
+}
+
 #[test]
 fn exec_fills_the_variables_passes_exit_code_and_signals_and_shows_nothing_in_a_process_list() {
     let bench = migrated();
-    fn exec<'a>(rest: &[&'a str]) -> Vec<&'a str> {
-        [&["exec", "-e", "production"][..], rest].concat()
-    }
     let ran = bench.run(&exec(&["--", "sh", "-c", "test \"$DB_PASSWORD\" = \"$EXPECTED\" || exit 3; exit 42"]));
     assert_eq!(ran.code, 3);
     let mut command = bench.tool(&exec(&["--", "sh", "-c", "test \"$DB_PASSWORD\" = \"$EXPECTED\" && exit 42"]));
