@@ -32,7 +32,7 @@ fn every_command_of_the_guide_prints_what_the_guide_shows() {
                 let output = bench.shell(&format!("{{ {command}\n}} 2>&1")).output().unwrap();
                 let shown = String::from_utf8(output.stdout).unwrap();
                 assert_no_leak(&shown, command);
-                printed.push_str(&format!("$ {command}\n{}", normal(&shown, &mut versions)));
+                printed.extend(["$ ", command, "\n", &normal(&shown, &mut versions)]);
                 commands += 1;
             }
             printed.push_str("```\n");
