@@ -1,8 +1,8 @@
 /** Metrics: what health says, as numbers with names. The same table as the engine's; a test compares the two. */
 
-import { getHealth } from './default.js';
-import { SecretsError } from './errors.js';
 import type { Health, ServiceHealth } from './health.js';
+// Not from the modules behind it, and not bundled: there is one copy of the application's secrets.
+import { SecretsError, getHealth } from './index.js';
 
 /** Whose metrics: by default those of `initializeSecrets()`. */
 export interface Observed {
