@@ -235,7 +235,7 @@ fn exec_fills_the_variables_passes_exit_code_and_signals_and_shows_nothing_in_a_
         let list = std::process::Command::new("ps").args(["axww", "-o", "args"]).output().unwrap();
         assert_no_leak(&String::from_utf8_lossy(&list.stdout), "the process list");
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(9), "{supervised:?}");
+        assert_eq!(ended(&mut child), Some(9), "{supervised:?}");
         until(|| read().contains("got it").then_some(()));
     }
 }
@@ -265,7 +265,7 @@ fn exec_starts_the_program_anew_after_a_rotation() {
     let lines: Vec<&str> = read.lines().collect();
     assert_ne!(lines[0], lines[1], "with the new value");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    assert_eq!(ended(&mut child), Some(128 + 15));
 }
 
 #[test]
@@ -373,6 +373,20 @@ fn check_names_the_missing_permission_and_the_statement_that_grants_it() {
         "{}",
         denied.err
     );
+}
+
+/// The exit code; a program that does not end is killed.
+fn ended(child: &mut Child) -> Option<i32> {
+    let started = Instant::now();
+    while started.elapsed() < DEADLINE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("the program did not end in {DEADLINE:?}");
 }
 
 /// What a child has printed so far.
