@@ -59,6 +59,9 @@ fn migrate_stores_what_the_environment_held_and_a_second_run_changes_nothing() {
 #[test]
 fn migrate_goes_on_where_it_ended_updates_what_changed_and_keeps_what_it_does_not_know() {
     let bench = migrated();
+    let note = json!({ "note": format!("{CANARY}n") }).to_string();
+    let noted = ["rotate", "government-portal", "--stdin", "-e", "production", "--yes"];
+    assert_eq!(bench.run_with_input(&noted, &note).code, 0);
     let amended =
         support::BACKEND.replace("GOVT_PASSWORD=", "GOVT_PASSWORD=new").replace("DATADOG_API_KEY=", "IGNORED=");
     std::fs::write(bench.folder.path().join(".env"), amended).unwrap();
@@ -74,7 +77,9 @@ fn migrate_goes_on_where_it_ended_updates_what_changed_and_keeps_what_it_does_no
     assert_eq!(monitoring["action"], "same");
     assert!(monitoring["fields"].as_array().unwrap().contains(&json!({ "path": "/datadogApiKey", "change": "kept" })));
     assert_eq!(bench.run(&MIGRATE).code, 0);
-    assert_eq!(bench.stored("government-portal")["config"]["password"], format!("new{CANARY}"));
+    let portal = bench.stored("government-portal")["config"].clone();
+    assert_eq!(portal["password"], format!("new{CANARY}"));
+    assert_eq!(portal["extra"]["note"], format!("{CANARY}n"));
     assert_eq!(bench.stored("monitoring")["config"]["datadogApiKey"], CANARY);
 }
 
@@ -150,6 +155,8 @@ fn a_new_value_is_typed_without_echo_and_checked_before_it_is_stored() {
         assert_no_leak(&session.exp_eof().unwrap(), "the terminal");
     }
     assert_eq!(bench.stored("stripe")["config"]["privateKey"], format!("rk_live_{CANARY}2"));
+    let history = bench.run(&["history", "stripe", "-e", "production", "--json"]).json();
+    assert_eq!(history["versions"].as_array().unwrap().len(), 2, "the bad one was not stored");
 }
 
 #[test]
