@@ -15,7 +15,7 @@ before(async () => {
 
 after(() => moto.stop());
 
-describe('a server that fails', { concurrency: 3 }, () => {
+describe('a server that fails', { concurrency: 2 }, () => {
   test('a server that is killed and started again', async (t) => {
     let server = await startMoto();
     t.after(() => server.stop());
@@ -23,7 +23,7 @@ describe('a server that fails', { concurrency: 3 }, () => {
     const scene = await open(t, 'killed', server.url);
     await server.kill();
     await scene.more('failed');
-    scene.assertStale('SECRETS_UNAVAILABLE');
+    await scene.stale('SECRETS_UNAVAILABLE');
     server = await startMoto(server.port);
     await createDatabase(server, 'killed', 2);
     await scene.more('recovered');
@@ -35,10 +35,10 @@ describe('a server that fails', { concurrency: 3 }, () => {
     const server = await startMoto();
     t.after(() => server.stop());
     await createDatabase(server, 'stopped');
-    const scene = await open(t, 'stopped', server.url);
+    const scene = await open(t, 'stopped', server.url, { timeout: 10 });
     server.pause();
     await scene.more('failed');
-    scene.assertStale('SECRETS_TIMEOUT');
+    await scene.stale('SECRETS_TIMEOUT');
     server.resume();
     await scene.more('recovered');
     await scene.healthy();
@@ -49,7 +49,7 @@ describe('a server that fails', { concurrency: 3 }, () => {
     const { proxy, scene } = await through(t, 'refused');
     await proxy.refuse();
     await scene.more('failed', 2);
-    scene.assertStale('SECRETS_UNAVAILABLE');
+    await scene.stale('SECRETS_UNAVAILABLE');
     await proxy.accept();
     await finish(scene, proxy);
   });
@@ -60,26 +60,27 @@ describe('a server that fails', { concurrency: 3 }, () => {
     ['slow', FAULTS.slow, 'SECRETS_TIMEOUT'],
   ]) {
     test(`${name} answers`, async (t) => {
-      const { proxy, scene } = await through(t, name);
+      const { proxy, scene } = await through(t, name, fault === FAULTS.half ? {} : { timeout: 10 });
       proxy.fault = fault;
       await scene.more('failed');
-      scene.assertStale(code);
+      await scene.stale(code);
       proxy.fault = FAULTS.none;
       await finish(scene, proxy);
     });
   }
 });
 
-async function through(t, environment) {
+async function through(t, environment, options) {
   await createDatabase(moto, environment);
   const proxy = await startProxy(moto.url);
   t.after(() => proxy.stop());
-  return { proxy, scene: await open(t, environment, proxy.url) };
+  return { proxy, scene: await open(t, environment, proxy.url, options) };
 }
 
 async function finish(scene, proxy) {
   await scene.more('recovered');
   await scene.healthy();
-  const { calls } = await scene.end(['v1']);
-  assert.ok(proxy.requests.length <= 2 * calls, `${proxy.requests.length} requests for ${calls} calls`);
+  const { answered, failed } = await scene.end(['v1']);
+  // The SDK sends a call once more; one that begins in the fault may be answered then.
+  assert.ok(proxy.requests.length <= answered + 2 * failed + 1, `${proxy.requests.length} requests`);
 }

@@ -19,19 +19,20 @@ export function isolateAws() {
   });
 }
 
-/** Starts moto, empty. `stop()` ends it; so does the end of this process. */
-export function startMoto(port = 0) {
-  return startEmulator('moto_server.py', port);
+/** Starts moto, empty, as one region. `stop()` ends it; so does the end of this process. */
+export function startMoto(port = 0, region = REGION) {
+  return startEmulator('moto_server.py', port, region);
 }
 
 /** Starts ministack, empty: it enforces the policies of every key but `test`, which is the account's root. */
 export function startMinistack() {
-  return startEmulator('ministack_server.py', 0);
+  return startEmulator('ministack_server.py', 0, REGION);
 }
 
-async function startEmulator(script, port) {
+async function startEmulator(script, port, region) {
   const { child, line, stop } = await startPython(script, String(port));
   const url = `http://127.0.0.1:${line}`;
+  const call = (operation, body) => secretsManager(url, region, operation, body);
   return {
     url,
     port: Number(line),
@@ -45,12 +46,10 @@ async function startEmulator(script, port) {
     /** Stops it as a debugger would: connections are accepted and hang. */
     pause: () => child.kill('SIGSTOP'),
     resume: () => child.kill('SIGCONT'),
-    create: (name, value, more) =>
-      secretsManager(url, 'CreateSecret', { Name: name, SecretString: JSON.stringify(value), ...more }),
-    put: (name, value, more) =>
-      secretsManager(url, 'PutSecretValue', { SecretId: name, SecretString: JSON.stringify(value), ...more }),
-    delete: (name) => secretsManager(url, 'DeleteSecret', { SecretId: name }),
-    call: (operation, body) => secretsManager(url, operation, body),
+    create: (name, value, more) => call('CreateSecret', { Name: name, SecretString: JSON.stringify(value), ...more }),
+    put: (name, value, more) => call('PutSecretValue', { SecretId: name, SecretString: JSON.stringify(value), ...more }),
+    delete: (name) => call('DeleteSecret', { SecretId: name }),
+    call,
   };
 }
 
@@ -59,6 +58,12 @@ export async function makeCertificates() {
   const { line, stop } = await startPython('certificates.py');
   await stop();
   return JSON.parse(line);
+}
+
+/** Starts a PostgreSQL with TLS, empty: `{ port, password, authority }` of its administrator `postgres`, and `stop()`. */
+export async function startPostgres() {
+  const { line, stop } = await startPython('postgres_server.py');
+  return { ...JSON.parse(line), stop };
 }
 
 /** Starts a server of this folder that prints one line when it is ready, and ends when its standard input closes. */
@@ -79,8 +84,8 @@ export async function startPython(script, ...args) {
   return { child, line, stop };
 }
 
-async function secretsManager(url, operation, body) {
-  const credential = `test/20260101/${REGION}/secretsmanager/aws4_request`;
+async function secretsManager(url, region, operation, body) {
+  const credential = `test/20260101/${region}/secretsmanager/aws4_request`;
   const response = await fetch(url, {
     method: 'POST',
     headers: {

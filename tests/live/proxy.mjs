@@ -12,6 +12,8 @@ export const FAULTS = {
     const { status, headers, body } = await upstream();
     response.writeHead(status, headers).end(body);
   },
+  /** The connection is cut. */
+  cut: async (_upstream, response) => response.destroy(),
   /** Half the body, then the connection is cut. */
   half: async (upstream, response) => {
     const { status, headers, body } = await upstream();
@@ -38,7 +40,15 @@ export const FAULTS = {
   },
 };
 
-/** Starts one in front of a URL, with TLS if there are certificates (`{ key, cert }`). */
+/** The fault for the requests to one region only. */
+export function inRegion(region, fault) {
+  return (upstream, response, seen) => (seen.region === region ? fault : FAULTS.none)(upstream, response, seen);
+}
+
+/**
+ * Starts one in front of a URL, with TLS if there are certificates (`{ key, cert }`). In front of several, an object by
+ * region, the first segment of the path is the region.
+ */
 export async function startProxy(target, certificates) {
   const proxy = {
     /** Every request that arrived: `{ operation, stage, region, at }`. The SDK sends a call again once. */
@@ -72,8 +82,10 @@ export async function startProxy(target, certificates) {
     try {
       for await (const chunk of request) chunks.push(chunk);
       const body = Buffer.concat(chunks);
-      proxy.requests.push(describe(request, body));
-      await proxy.fault(() => forward(target, request, body), response);
+      const seen = describe(request, body);
+      proxy.requests.push(seen);
+      const upstream = typeof target === 'string' ? target : target[seen.region];
+      await proxy.fault(() => forward(upstream, request, body), response, seen);
     } catch {
       response.destroy();
     }
@@ -94,8 +106,8 @@ function describe(request, body) {
   return { operation, stage, ids: ids?.length, region, at: performance.now() };
 }
 
-async function forward(target, { method, url, headers }, body) {
-  const sent = send(new URL(url, target), { method, headers, agent: false });
+async function forward(upstream, { method, headers }, body) {
+  const sent = send(upstream, { method, headers, agent: false });
   sent.end(body);
   const [answer] = await once(sent, 'response');
   const chunks = [];

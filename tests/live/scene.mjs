@@ -6,13 +6,14 @@ import { Secrets } from '@permisos/secrets';
 import { credentials, versionId, watch } from './witness.mjs';
 
 /** Generous: a scene on a busy machine is slow, never wrong. */
-const PATIENCE_MS = 60_000;
-/** Each of these ends a fetch of one secret. */
-const OUTCOMES = ['failed', 'invalid', 'loaded', 'refreshed', 'rotated'];
+const PATIENCE_MS = 240_000;
+/** What a fetch of one secret ends with, where the server answered it. */
+const ANSWERED = ['invalid', 'loaded', 'refreshed', 'rotated'];
 
 /** Creates the database secret of an environment, at version 1. */
 export function createDatabase(server, environment, n = 1) {
-  return server.create(`permisos/${environment}/database/credentials`, credentials(n), { ClientRequestToken: versionId(n) });
+  const more = { ClientRequestToken: versionId(n) };
+  return server.create(`permisos/${environment}/database/credentials`, credentials(n), more);
 }
 
 /** Makes version `n` the current one. */
@@ -34,11 +35,15 @@ export async function until(what, holds) {
 export async function open(t, environment, url, options = {}) {
   const events = [];
   const secrets = await Secrets.open(
-    { environment, source: 'aws', services: ['database'], endpointUrl: url, env: {}, ttl: 1, timeout: 1, ...options },
+    { environment, source: 'aws', services: ['database'], endpointUrl: url, env: {}, ttl: 1, timeout: 60, ...options },
     (event) => events.push(event),
   );
   const witness = watch(secrets);
-  t.after(() => secrets.close());
+  t.after(() => {
+    witness.abandon();
+    secrets.close();
+  });
+  const waited = {};
   const count = (type) => events.filter((event) => event.type === type).length;
   return {
     secrets,
@@ -46,20 +51,23 @@ export async function open(t, environment, url, options = {}) {
     witness,
     /** The only service's health. */
     health: () => secrets.health().services[0],
-    /** Waits for so many more events of a type. */
+    /** Waits for so many more events of a type than were waited for before: one that has come already is not missed. */
     async more(type, more = 1) {
-      const wanted = count(type) + more;
-      await until(`${more} more of ${type}`, () => count(type) >= wanted);
+      waited[type] = (waited[type] ?? 0) + more;
+      await until(`${waited[type]} of ${type}`, () => count(type) >= waited[type]);
     },
     /** The value held is served, past its lifetime, and everybody is told so, and why. */
-    assertStale(code) {
+    async stale(code) {
+      await until(code, () => secrets.health().services[0].lastError === code);
       const { status, services } = secrets.health();
-      const [{ origin, freshness, lastError, consecutiveFailures }] = services;
-      assert.deepEqual([status, origin, freshness, lastError], ['degraded', 'secrets-manager', 'stale', code]);
+      const [{ origin, freshness, consecutiveFailures }] = services;
+      assert.deepEqual([status, origin, freshness], ['degraded', 'secrets-manager', 'stale']);
       assert.ok(consecutiveFailures > 0);
+      await until('the event stale', () => count('stale') > 0);
       assert.equal(count('stale'), 1, 'stale is told once');
+      // On a busy machine a call may also time out.
       const errors = events.filter(({ type }) => type === 'failed').map(({ error }) => error);
-      assert.deepEqual([...new Set(errors)], [code]);
+      assert.deepEqual(errors.filter((error) => ![code, 'SECRETS_TIMEOUT'].includes(error)), []);
     },
     /** All is well again, without anybody's doing. */
     async healthy() {
@@ -70,20 +78,25 @@ export async function open(t, environment, url, options = {}) {
     /** Ends the scene: every reader was content, every call is accounted for, no retry came early. */
     async end(expected) {
       await witness.stop();
-      if (expected) assert.deepEqual(witness.seen, expected);
+      assert.deepEqual(witness.seen, expected);
       assertPatience(events);
-      const calls = () => secrets.health().fetches.reduce((sum, { count }) => sum + count, 0);
-      const outcomes = () => events.filter(({ type }) => OUTCOMES.includes(type)).length;
-      await until('one outcome for each call', () => calls() === outcomes());
+      const calls = (failed) => secrets.health().fetches.filter(({ error }) => (error !== null) === failed);
+      const sum = (fetches) => fetches.reduce((sum, { count }) => sum + count, 0);
+      // A replica that is behind has answered, which is of no use.
+      const isBehind = ({ type, message }) => type === 'failed' && message.includes('still has an older version');
+      const answered = () => events.filter((event) => ANSWERED.includes(event.type) || isBehind(event)).length;
+      await until('an outcome for each call', () => sum(calls(false)) === answered());
+      const made = { answered: answered(), failed: sum(calls(true)) };
+      if (!options.regions) assert.equal(made.failed, count('failed'));
       secrets.close();
-      return { calls: calls() };
+      return made;
     },
   };
 }
 
 /** After a failure the next fetch waits at least as long as the event said. */
 function assertPatience(events) {
-  const outcomes = events.filter(({ type }) => OUTCOMES.includes(type));
+  const outcomes = events.filter(({ type }) => type === 'failed' || ANSWERED.includes(type));
   for (const [index, { type, at, retryInMs }] of outcomes.entries()) {
     const next = outcomes[index + 1];
     if (type === 'failed' && next) assert.ok(next.at >= at + retryInMs, `a retry after ${next.at - at} of ${retryInMs} ms`);

@@ -6,8 +6,15 @@ mod json;
 mod retry;
 mod secrets;
 
+use std::alloc::System;
+
 use napi_derive::napi;
 use permisos_secrets_core::Options;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Zeroes what the addon frees: answers pass through buffers of the AWS SDK and hyper, which do not.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// The names of the environment variables to pass in, given the options as JSON.
 #[napi]

@@ -135,6 +135,39 @@ async fn without_the_batch_action_single_calls_do_it_and_that_is_remembered() {
 }
 
 #[tokio::test]
+async fn batches_are_not_given_up_for_a_moment_in_which_everything_is_denied() {
+    let is_denied = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let behind = is_denied.clone();
+    let server = Server::start(move |seen| {
+        if behind.load(std::sync::atomic::Ordering::SeqCst) {
+            Reply::error(400, "AccessDeniedException", "no")
+        } else {
+            good(seen)
+        }
+    })
+    .await;
+    let source = source(&server.connection(&["us-east-1"]));
+    let fetched = source.fetch(&fetch(&["a", "b"])).await;
+    assert_eq!(failure(&fetched, "a").kind, ErrorKind::AccessDenied);
+    is_denied.store(false, std::sync::atomic::Ordering::SeqCst);
+    source.fetch(&fetch(&["a", "b"])).await;
+    let operations: Vec<_> = server.seen().iter().map(|it| it.operation.clone()).collect();
+    assert_eq!(operations, ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue", "BatchGetSecretValue"]);
+}
+
+#[tokio::test]
+async fn a_region_that_is_lost_is_asked_once_in_a_fetch() {
+    let server =
+        Server::start(|seen| if seen.region == "us-east-1" { Reply::error(503, "", "") } else { good(seen) }).await;
+    let ids: Vec<String> = (0..45).map(|index| format!("a/b/{index}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let fetched = source(&server.connection(&["us-east-1", "us-west-2"])).fetch(&fetch(&ids)).await;
+    assert!(fetched.outcomes.iter().all(|outcome| outcome.result.is_ok()));
+    let failed = fetched.calls.iter().filter(|call| call.error.is_some()).count();
+    assert_eq!((failed, fetched.calls.len()), (1, 4));
+}
+
+#[tokio::test]
 async fn a_single_secret_is_asked_for_with_its_stage() {
     let server = Server::start(good).await;
     let source = source(&server.connection(&["us-east-1"]));

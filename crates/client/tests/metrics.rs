@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-#[expect(dead_code, reason = "the driver's tests use more of it")]
 mod support;
 
 use std::collections::BTreeSet;

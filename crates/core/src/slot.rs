@@ -335,12 +335,30 @@ impl Slot {
     pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
         self.is_forced = false;
         match result {
+            Ok(payload) if self.is_lagging(&payload, around) => {
+                let region = payload.region.unwrap_or_default();
+                let message = format!("the replica in {region} still has an older version than the one held");
+                self.fail(&Failure { kind: ErrorKind::Unavailable, message, retry_after: None }, around);
+            }
             Ok(payload) => match self.parse(&payload, around) {
                 Ok(parsed) => self.accept(parsed, payload, around),
                 Err(violations) => self.reject(&payload, violations, around),
             },
             Err(failure) => self.fail(&failure, around),
         }
+    }
+
+    /// Whether a replica is behind the region that the value held came from: what is newer is not given back for it.
+    /// An older version in the primary, or in the same region as before, is a rollback, and is meant.
+    fn is_lagging(&self, payload: &Payload, around: &Surroundings<'_>) -> bool {
+        let primary = around.options.connection.regions.first();
+        let is_replica = primary.is_some() && payload.region.as_ref() != primary;
+        self.entry.as_ref().is_some_and(|held| {
+            let is_older =
+                payload.created_at.zip(held.payload.created_at).is_some_and(|(created, held)| created < held);
+            let is_same = *payload.version_id == *held.version_id;
+            is_replica && payload.region != held.payload.region && !is_same && is_older
+        })
     }
 
     /// Takes in the version before the current one.
@@ -412,6 +430,7 @@ impl Slot {
                     self.look_back(created_at, around);
                 }
                 entry.parsed = old.parsed;
+                entry.payload.created_at = old.payload.created_at;
                 EventKind::Refreshed { version_id: to }
             }
             Some(old) => {

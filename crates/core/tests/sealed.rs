@@ -179,6 +179,19 @@ fn a_sealed_value_passes_the_schema_again() {
 }
 
 #[test]
+fn what_was_fetched_since_is_never_followed_by_what_was_sealed_before() {
+    let mut process = Process::start(0, &json!({}), Some(&sealed()));
+    process.fetch(0, &value("v2"));
+    for at in (HOUR..26 * HOUR).step_by(60_000) {
+        if let Some(fetch) = process.0.poll_fetch(Timestamp(at)) {
+            let fetched = json!({ "id": fetch.id, "outcomes": [] });
+            process.0.handle_fetched(Timestamp(at), serde_json::from_value(fetched).unwrap());
+        }
+        assert_ne!(process.0.read(&redis(), Timestamp(at)).unwrap().origin, Origin::Snapshot, "at {at}");
+    }
+}
+
+#[test]
 fn it_is_for_retrieval_failures_only() {
     let mut process = Process::start(5, &json!({}), Some(&sealed()));
     process.fetch(0, &failure("SECRETS_CONFIG_INVALID"));

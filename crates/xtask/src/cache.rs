@@ -42,6 +42,11 @@ impl Workspace {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.cache.join("target"), PathBuf::from)
     }
 
+    /// A folder of the cache.
+    pub(crate) fn cached(&self, name: &str) -> PathBuf {
+        self.cache.join(name)
+    }
+
     /// cargo-deny, built once.
     pub(crate) fn cargo_deny(&self) -> anyhow::Result<PathBuf> {
         let tools = self.cache.join("tools").join(CARGO_DENY.replace('@', "-"));

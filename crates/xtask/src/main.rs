@@ -1,14 +1,21 @@
-//! The one build script: `cargo xtask demo | test | bench`. Each does all its set-up by itself.
+//! The one build script: `cargo xtask demo | test | bench | component`. Each does all its set-up by itself.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod bench;
 mod cache;
+mod component;
 mod demo;
+mod fleet;
+mod fuzz;
 mod monitoring;
 mod package;
 mod packages;
+mod soak;
 mod test;
+mod wasm_target;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -17,18 +24,50 @@ use clap::Parser;
 enum Command {
     /// Print how much a read and a start-up cost, as ratios
     Bench,
+    /// Build the engine as a WebAssembly component, check that it imports nothing, and build the tests' guests
+    Component,
     /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
     Demo,
+    /// Simulate fleets of processes on virtual time and write docs/scale.md
+    Fleet,
+    /// Let libFuzzer work on the engine with hostile input
+    Fuzz {
+        /// One target only
+        target: Option<String>,
+        /// How long, for each target
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+    },
+    /// Run the npm package under faults and watch its memory, files and threads
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+    },
     /// Run every check
     Test,
 }
 
-fn main() -> anyhow::Result<()> {
-    let command = Command::parse();
+fn main() -> ExitCode {
+    // The causes are told; a backtrace into this program would only push them out of sight.
+    run(&Command::parse()).map_or_else(
+        |error| {
+            println!("Error: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn run(command: &Command) -> anyhow::Result<()> {
     let workspace = cache::Workspace::open()?;
     match command {
         Command::Bench => bench::run(&workspace),
+        Command::Component => component::run(&workspace),
         Command::Demo => demo::run(&workspace),
+        Command::Fleet => fleet::run(&workspace),
+        Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
+        Command::Soak { minutes } => soak::run(&workspace, *minutes),
         Command::Test => test::run(&workspace),
     }
 }

@@ -6,18 +6,20 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{monitoring, package, packages};
+use crate::{component, fuzz, monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: &[Check] = &[
     ("Formatting", formatting),
     ("Lints", lints),
+    ("Component that imports nothing, and guests", component::run),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
+    ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
 ];
@@ -26,8 +28,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     need(&workspace.shell, "python3", "install Python 3.9 or newer with pip")?;
     let started = Instant::now();
     let results: Vec<(&str, bool, Duration)> = CHECKS
-        .into_iter()
-        .map(|(title, check)| {
+        .iter()
+        .map(|&(title, check)| {
             let started = Instant::now();
             let result = step(title, || check(workspace));
             if let Err(error) = &result {
@@ -47,7 +49,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
-    Ok(cmd!(workspace.shell, "cargo fmt --all --check").run()?)
+    for manifest in ["Cargo.toml", "tests/bench/Cargo.toml", "tests/guests/Cargo.toml"] {
+        cmd!(workspace.shell, "cargo fmt --manifest-path {manifest} --all --check").run()?;
+    }
+    Ok(())
 }
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {

@@ -29,7 +29,9 @@ after(() => secrets.close());
 test('no printed config shows a value', () => {
   for (const config of configs) {
     for (const part of [config, ...Object.values(config).filter((value) => typeof value === 'object')]) {
-      assertNoLeak(inspect(part, { depth: 10, showHidden: false }), 'inspect');
+      for (const depth of [0, 1, 10, Infinity]) {
+        for (const showHidden of [false, true]) assertNoLeak(inspect(part, { depth, showHidden }), 'inspect');
+      }
       assertNoLeak(format('%s %o %O %j', part, part, part, part), 'format');
       assertNoLeak(JSON.stringify({ part }), 'JSON');
       assertNoLeak(`${part}`, 'a template');
@@ -58,8 +60,8 @@ test('a config is frozen, and spreads with its values', () => {
 
 test('health, the secrets themselves and their reads show no value', () => {
   assertNoLeak(JSON.stringify(secrets.health()), 'health');
-  assertNoLeak(inspect(secrets, { depth: 10, showHidden: true }), 'the secrets');
-  assertNoLeak(inspect(secrets.read('database'), { depth: 10 }), 'a read');
+  assertNoLeak(inspect(secrets, { depth: Infinity, showHidden: true }), 'the secrets');
+  assertNoLeak(inspect(secrets.read('database'), { depth: Infinity, showHidden: true }), 'a read');
 });
 
 test('no error shows a value', async () => {

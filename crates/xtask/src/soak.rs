@@ -1,0 +1,17 @@
+//! A soak by hand: the live suite's, for longer.
+
+use xshell::cmd;
+
+use crate::cache::{Workspace, step};
+use crate::package;
+
+pub(crate) fn run(workspace: &Workspace, minutes: u32) -> anyhow::Result<()> {
+    let installed = step("Build, pack and install @permisos/secrets", || package::install(workspace))?;
+    step(&format!("Soak under faults for {minutes} min"), || {
+        package::copy(workspace, "tests/live", &installed, "live")?;
+        let _in_fresh = workspace.shell.push_dir(installed.path());
+        let seconds = (u64::from(minutes) * 60).to_string();
+        let soak = cmd!(workspace.shell, "node --test --test-reporter=spec live/soak.test.mjs");
+        Ok(soak.env("PERMISOS_SOAK_SECONDS", seconds).run()?)
+    })
+}

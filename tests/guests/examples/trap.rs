@@ -1,0 +1,14 @@
+//! Reads the database's config, then traps while it holds it.
+
+use guest::{Guest, config, export, failed};
+
+struct Trap;
+
+impl Guest for Trap {
+    fn run(_: String) -> Result<String, String> {
+        let database = config::get_database_config().map_err(failed)?;
+        panic!("nobody is to see {}", database.password);
+    }
+}
+
+export!(Trap);
