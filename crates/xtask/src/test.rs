@@ -65,9 +65,9 @@ fn rust(workspace: &Workspace) -> anyhow::Result<()> {
     let python = workspace.python()?;
     let _python = shell.push_env("PERMISOS_PYTHON", python);
     if need(shell, "cargo-nextest", "").is_ok() {
-        return Ok(cmd!(shell, "cargo nextest run --locked --workspace --status-level slow").run()?);
+        return Ok(cmd!(shell, "cargo nextest run --locked --workspace --no-fail-fast --status-level slow").run()?);
     }
-    Ok(cmd!(shell, "cargo test --locked --workspace --lib --bins --tests").run()?)
+    Ok(cmd!(shell, "cargo test --locked --workspace --no-fail-fast --lib --bins --tests").run()?)
 }
 
 fn doctests(workspace: &Workspace) -> anyhow::Result<()> {
