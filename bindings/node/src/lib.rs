@@ -23,6 +23,13 @@ pub fn variable_names(options: String) -> Vec<String> {
     serde_json::from_str(&options).map(|options| Options::variable_names(&options)).unwrap_or_default()
 }
 
+/// Runs the operator's tool with a command line, the program's name first; answers its exit code.
+#[napi]
+#[must_use]
+pub fn run_tool(command_line: Vec<String>) -> u8 {
+    permisos_secrets_cli::run(command_line)
+}
+
 /// Whether an error's SQLSTATE says that a database login failed.
 #[napi]
 #[must_use]

@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod agent;
+mod reach;
+mod signed;
 mod source;
 mod table;
 
@@ -9,6 +12,7 @@ use std::sync::Arc;
 use permisos_secrets::Source;
 use permisos_secrets_core::{Connection, SourceKind};
 
+pub use admin::{Admin, Decision, Description, Identity, Making, Rotation, Stored, TrailEvent, Version};
 pub use agent::AgentSource;
 pub use source::AwsSource;
 

@@ -6,29 +6,21 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_secretsmanager::operation::RequestId;
-use aws_smithy_http_client::tls;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use permisos_secrets::Source;
 use permisos_secrets_core::{
     Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Stage, UnixTime,
 };
-use rustls::CertificateError;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
+use crate::reach::{Reached, describe, failure, reach};
 use crate::table;
 
 /// Ids in one `BatchGetSecretValue`
@@ -38,12 +30,6 @@ const BATCH_LIMIT: usize = 20;
 const PAGE_LIMIT: usize = BATCH_LIMIT + 1;
 /// Single calls under way at once.
 const CONCURRENCY: usize = 8;
-/// The SDK tries a call once more; after that the engine's own wait is the better one.
-const ATTEMPTS: u32 = 2;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A server that asks for a longer wait is not believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
-
 /// Fetches from AWS Secrets Manager: one batch for all that is due, regions in order.
 pub struct AwsSource {
     connection: Connection,
@@ -180,51 +166,16 @@ impl RegionClient {
         connection: &Connection,
         credentials: Option<&SharedCredentialsProvider>,
     ) -> Result<Regional, Failure> {
-        let make = || async {
-            let http = aws_smithy_http_client::Builder::new();
-            let is_plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
-            let http = match connection.role_arn {
-                // Reading the system's certificates takes milliseconds: not for a server without TLS.
-                None if is_plain => http.build_http(),
-                _ => http.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https(),
-            };
-            let timeouts = TimeoutConfig::builder()
-                .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
-                .operation_timeout(connection.timeout)
-                .build();
-            let mut loader = aws_config::defaults(BehaviorVersion::latest())
-                .http_client(http)
-                .timeout_config(timeouts)
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-            if let Some(region) = &self.region {
-                loader = loader.region(Region::new(region.clone()));
-            }
-            if let Some(profile) = &connection.profile {
-                loader = loader.profile_name(profile);
-            }
-            if let Some(credentials) = credentials {
-                loader = loader.credentials_provider(credentials.clone());
-            }
-            let shared = loader.load().await;
-            let Some(region) = shared.region().map(ToString::to_string) else {
-                let message = "no region is configured: set the option `region` or the variable AWS_REGION";
-                return Err(failure(ErrorKind::ConfigInvalid, message));
-            };
-            let mut config = aws_sdk_secretsmanager::config::Builder::from(&shared);
-            if let Some(url) = &connection.endpoint_url {
-                config = config.endpoint_url(url.replace("{region}", &region));
-            }
-            if let Some(role) = &connection.role_arn {
-                let role = AssumeRoleProvider::builder(role).session_name("permisos-secrets").configure(&shared);
-                config = config.credentials_provider(role.build().await);
-            }
-            Ok(Regional { region, client: Client::from_conf(config.build()) })
-        };
         let mut regional = self.regional.lock().await;
         if let Some(regional) = &*regional {
             return Ok(regional.clone());
         }
-        Ok(regional.insert(make().await?).clone())
+        let Reached { region, config, endpoint_url } = reach(connection, self.region.as_deref(), credentials).await?;
+        let mut config = aws_sdk_secretsmanager::config::Builder::from(&config);
+        if let Some(url) = endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        Ok(regional.insert(Regional { client: Client::from_conf(config.build()), region }).clone())
     }
 
     /// Credentials that were refused are kept by the SDK for as long as its client: the next fetch looks for others.
@@ -326,37 +277,11 @@ impl Regional {
         Ok(Payload { text: text.map(Into::into), version_id, created_at, region: Some(self.region.clone()) })
     }
 
-    /// What happened, in our own words: a server's may quote anything.
     fn failure<E>(&self, operation: Operation, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let place = format!("{operation:?} in {}", self.region);
-        if is_credentials(error) {
-            let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
-            return failure(ErrorKind::Unauthenticated, &message);
-        }
-        match error {
-            SdkError::TimeoutError(_) => failure(ErrorKind::Timeout, &format!("{place} timed out")),
-            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
-                failure(ErrorKind::Timeout, &format!("{place} timed out"))
-            }
-            SdkError::DispatchFailure(_) => {
-                let why = certificate_fault(error).map(|what| format!(": {what}")).unwrap_or_default();
-                failure(ErrorKind::Unavailable, &format!("{place} found no connection{why}"))
-            }
-            SdkError::ServiceError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let code = answer.err().code().unwrap_or_default();
-                let request = table::sanitised(answer.err().meta().request_id().unwrap_or_default());
-                let request = if request.is_empty() { request } else { format!(", request {request}") };
-                let message = format!("{place} answered {} (HTTP {status}{request})", table::shown(code));
-                let retry_after = answer.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
-                let retry_after = retry_after.map(|it| Duration::from_secs(it).min(LONGEST_RETRY_AFTER));
-                Failure { kind: table::kind(code, status), message, retry_after }
-            }
-            _ => failure(ErrorKind::Unavailable, &format!("{place} was answered by something malformed")),
-        }
+        describe(&format!("{operation:?} in {}", self.region), error)
     }
 }
 
@@ -373,10 +298,6 @@ impl Calls {
     fn into_vec(self) -> Vec<Call> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn failure(kind: ErrorKind, message: &str) -> Failure {
-    Failure { kind, message: message.to_owned(), retry_after: None }
 }
 
 fn missing(keys: &[Key], results: &Results, failure: &Failure) -> Results {
@@ -410,41 +331,4 @@ fn name_of(id: &SecretId) -> &str {
 fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
     matches!(code, "AccessDenied" | "AccessDeniedException" | "UnknownOperationException")
-}
-
-fn is_credentials(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(<dyn StdError>::is::<CredentialsError>)
-}
-
-/// What is wrong with the server's certificate, if that is why there is no connection.
-fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<&'static str> {
-    let fault = causes(error).find_map(|cause| match cause.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault),
-        _ => None,
-    })?;
-    Some(match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has expired, or this machine's clock is wrong"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another host"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet, or this machine's clock is wrong"
-        }
-        _ => "its certificate is not trusted",
-    })
-}
-
-/// An error and what caused it, in turn.
-fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error))
-}
-
-fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
-    // An I/O error hides the one that it wraps.
-    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
 }

@@ -2,6 +2,8 @@
 
 mod driver;
 mod engine;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod published;
 #[cfg(feature = "snapshot")]
 mod sealed;

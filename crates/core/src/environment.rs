@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Rule, Violation};
 use crate::options::CustomSecret;
-use crate::schema::{self, Wiped};
-use crate::service::Service;
+use crate::schema::{self, Config, CustomValue, DatabaseConfig, RedisConfig, Wiped};
+use crate::service::{Service, ServiceId};
 
 /// Variables that steer the engine and hold no secret.
 const CONTROL: [&str; 5] =
@@ -52,6 +54,15 @@ impl Variables {
     /// Whether a variable's value is the path of a file, to be read before the engine is made.
     pub fn names_file(name: &str) -> bool {
         name == FILE
+    }
+
+    /// Those variables of a service that are set.
+    pub fn of(&self, service: &ServiceId, custom: Option<&CustomSecret>) -> Vec<&str> {
+        let is_of = |name: &str| match service {
+            ServiceId::BuiltIn(service) => service.variables().contains(&name),
+            ServiceId::Custom(_) => custom.is_some_and(|custom| custom.variables().any(|variable| variable == name)),
+        };
+        self.values.keys().map(String::as_str).filter(|name| is_of(name)).collect()
     }
 
     /// The files to read before the engine is made: variable and path.
@@ -270,6 +281,127 @@ impl Assembly<'_> {
 
     fn violate(&mut self, path: &str, rule: Rule, message: &str) {
         self.violations.push(Violation { path: path.to_owned(), rule, message: message.to_owned() });
+    }
+}
+
+/// One variable and its value.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The variable's name.
+    pub name: String,
+    /// Its value.
+    pub value: SecretString,
+    /// Whether it is redacted where a config is shown; host, port, names and flags are not.
+    pub is_secret: bool,
+}
+
+/// Fields of AWS's own that say nothing to a client.
+const NOT_IN_URL: [&str; 5] = ["dbClusterIdentifier", "dbInstanceIdentifier", "dbname", "engine", "masterarn"];
+
+impl Config {
+    /// The variables that a program of before would read this config from: assembled again, they make the same one.
+    /// What no variable can say is left out, such as a TLS server name of Redis.
+    pub fn variables(&self, custom: Option<&CustomSecret>) -> Vec<Assignment> {
+        let mut variables = Assignments(vec![]);
+        match self {
+            Self::Custom(config) => {
+                for (name, field) in custom.into_iter().flat_map(|custom| &custom.fields) {
+                    let (Some(variable), Some(value)) = (&field.variable, config.fields.get(name)) else { continue };
+                    match value {
+                        CustomValue::Boolean(flag) => variables.secret(variable, &flag.to_string()),
+                        CustomValue::Integer(number) => variables.secret(variable, &number.to_string()),
+                        CustomValue::Text(text) => variables.secret(variable, text.expose_secret()),
+                    }
+                }
+            }
+            Self::Database(config) => variables.database(config),
+            Self::Email(config) => {
+                variables.secret("EMAIL_USER", &config.smtp_user);
+                variables.secret("EMAIL_PASS", config.smtp_password.expose_secret());
+                variables.secret("EMAIL_FROM", &config.from_address);
+                variables.shown("EMAIL_HOST", &config.host);
+                variables.shown("EMAIL_PORT", &config.port.to_string());
+            }
+            Self::GovernmentPortal(config) => {
+                variables.secret("GOVT_USERNAME", &config.username);
+                variables.secret("GOVT_PASSWORD", config.password.expose_secret());
+                variables.secret("GOVT_SITE_LOGIN_URL", &config.login_url);
+            }
+            Self::Monitoring(config) => {
+                let keys = [
+                    ("sentryDsn", "SENTRY_DSN"),
+                    ("datadogApiKey", "DATADOG_API_KEY"),
+                    ("newRelicLicenseKey", "NEW_RELIC_LICENSE_KEY"),
+                ];
+                for (key, variable) in keys {
+                    if let Some(value) = config.key(key) {
+                        variables.secret(variable, value.expose_secret());
+                    }
+                }
+            }
+            Self::Redis(config) => variables.redis(config),
+            Self::Security(config) => {
+                variables.secret("SESSION_SECRET", config.session_secret.expose_secret());
+                variables.secret("JWT_SECRET", config.jwt_secret.expose_secret());
+                variables.secret("INTERNAL_API_KEY", config.internal_api_key.expose_secret());
+            }
+            Self::Stripe(config) => {
+                variables.secret("STRIPE_PUBLIC_KEY", &config.public_key);
+                variables.secret("STRIPE_PRIVATE_KEY", config.private_key.expose_secret());
+                variables.secret("STRIPE_WEBHOOK_SECRET", config.webhook_secret.expose_secret());
+            }
+        }
+        variables.0
+    }
+}
+
+struct Assignments(Vec<Assignment>);
+
+impl Assignments {
+    fn secret(&mut self, name: &str, value: &str) {
+        self.0.push(Assignment { name: name.to_owned(), value: value.into(), is_secret: true });
+    }
+
+    fn shown(&mut self, name: &str, value: &str) {
+        self.0.push(Assignment { name: name.to_owned(), value: value.into(), is_secret: false });
+    }
+
+    fn database(&mut self, config: &DatabaseConfig) {
+        let DatabaseConfig { host, port, database, username, password, ssl, url, extra } = config;
+        let mode = ssl.as_ref().map(|ssl| if ssl.reject_unauthorized { "require" } else { "no-verify" });
+        let rest = extra.names().filter(|name| !NOT_IN_URL.contains(name));
+        let rest = rest.filter_map(|name| Some((name, extra.expose(name)?.as_str()?)));
+        if let Ok(mut url) = url::Url::parse(url.expose_secret()) {
+            let query: Vec<_> = mode.map(|mode| ("sslmode", mode)).into_iter().chain(rest).collect();
+            if !query.is_empty() {
+                url.query_pairs_mut().extend_pairs(query);
+            }
+            self.secret("DATABASE_URL", url.as_str());
+        }
+        self.shown("DB_HOST", host);
+        self.shown("DB_PORT", &port.to_string());
+        self.shown("DB_NAME", database);
+        self.secret("DB_USER", username);
+        self.secret("DB_PASSWORD", password.expose_secret());
+        self.shown("DB_SSL", if ssl.is_some() { "true" } else { "false" });
+        if let Some(ca) = ssl.as_ref().and_then(|ssl| ssl.ca.as_ref()) {
+            // On one line: an environment file and many a shell lose the others.
+            self.secret("DB_SSL_CA", &STANDARD.encode(ca));
+        }
+    }
+
+    fn redis(&mut self, config: &RedisConfig) {
+        let RedisConfig { host, port, username: _, password, db, tls, url, extra: _ } = config;
+        self.secret("REDIS_URL", url.expose_secret());
+        self.shown("REDIS_HOST", host);
+        self.shown("REDIS_PORT", &port.to_string());
+        if let Some(password) = password {
+            self.secret("REDIS_PASSWORD", password.expose_secret());
+        }
+        if let Some(db) = db {
+            self.shown("REDIS_DB", &db.to_string());
+        }
+        self.shown("REDIS_TLS", if tls.is_some() { "true" } else { "false" });
     }
 }
 

@@ -183,3 +183,13 @@ pub enum Operation {
     /// One secret.
     GetSecretValue,
 }
+
+impl Operation {
+    /// The name as the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BatchGetSecretValue => "BatchGetSecretValue",
+            Self::GetSecretValue => "GetSecretValue",
+        }
+    }
+}

@@ -62,6 +62,8 @@ pub struct ServiceHealth {
     pub age_ms: Option<u64>,
     /// The version held.
     pub version_id: Option<String>,
+    /// How long ago the version was made, by the wall clock, in milliseconds.
+    pub version_age_ms: Option<u64>,
     /// The region that answered.
     pub region: Option<String>,
     /// When the next fetch comes, in milliseconds from now; none while one is under way or if none will come.
@@ -111,7 +113,7 @@ impl Health {
         fetches: &FetchCounts,
         now: Timestamp,
     ) -> Self {
-        let services: Vec<_> = slots.map(|slot| ServiceHealth::of(slot, options.source, now)).collect();
+        let services: Vec<_> = slots.map(|slot| ServiceHealth::of(slot, options, now)).collect();
         let fetches = fetches.0.iter().map(|(&(operation, error), &(count, duration))| {
             let duration_ms = milliseconds(duration);
             FetchCount { operation, error, count, duration_ms }
@@ -127,7 +129,7 @@ impl Health {
 }
 
 impl ServiceHealth {
-    fn of(slot: &Slot, source: SourceKind, now: Timestamp) -> Self {
+    fn of(slot: &Slot, options: &Options, now: Timestamp) -> Self {
         let snapshot = slot.snapshot();
         let read = snapshot.answer(now).ok().map(|read| (read.origin, read.freshness));
         let required = !slot.service.is_optional();
@@ -135,13 +137,14 @@ impl ServiceHealth {
             Some((Origin::SecretsManager, Freshness::Fresh)) => Status::Healthy,
             // Each lifetime ends with a fetch; only one that fails makes the value's age worth a word.
             Some((Origin::SecretsManager, Freshness::Stale)) if slot.failure.is_none() => Status::Healthy,
-            Some((Origin::Environment, _)) if source == SourceKind::Environment => Status::Healthy,
+            Some((Origin::Environment, _)) if options.source == SourceKind::Environment => Status::Healthy,
             _ if slot.is_absent() => Status::Healthy,
             None if required => Status::Unavailable,
             Some(_) | None => Status::Degraded,
         };
         let is_held = matches!(read, Some((Origin::SecretsManager | Origin::Snapshot, _)));
         let entry = slot.entry.as_ref().filter(|_| is_held);
+        let today = options.started_at.0.saturating_add(now.0);
         Self {
             service: slot.service.clone(),
             secret_id: slot.secret_id.clone(),
@@ -151,6 +154,7 @@ impl ServiceHealth {
             freshness: read.map(|(_, freshness)| freshness),
             age_ms: entry.map(|entry| milliseconds(entry.age(now))),
             version_id: entry.map(|entry| entry.version_id.to_string()),
+            version_age_ms: entry.and_then(|entry| Some(today.saturating_sub(entry.payload.created_at?.0))),
             region: entry.and_then(|entry| entry.payload.region.clone()),
             next_refresh_ms: slot.current.due.map(|due| milliseconds(due.since(now))),
             consecutive_failures: slot.current.failures,

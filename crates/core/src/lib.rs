@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod draft;
 mod engine;
 mod environment;
 mod error;
 mod event;
 mod fetch;
 mod health;
+mod metric;
 mod name;
 mod options;
+pub mod permissions;
 mod policy;
 mod retry;
 pub mod schema;
@@ -16,12 +19,14 @@ mod service;
 mod slot;
 mod snapshot;
 
+pub use draft::{Change, Draft, FieldChange};
 pub use engine::{Engine, Refresh};
-pub use environment::Variables;
+pub use environment::{Assignment, Variables};
 pub use error::{Error, ErrorKind, Rule, Violation};
 pub use event::{Event, EventKind};
 pub use fetch::{Call, Failure, Fetch, FetchId, Fetched, Operation, Outcome, Payload, Request, Stage};
 pub use health::{FetchCount, Health, ServiceHealth, Status};
+pub use metric::{Metric, Sample};
 pub use name::{Arn, Environment, SecretId, SecretName};
 pub use options::{Connection, CustomSecret, DatabaseDefaults, Field, FieldType, Options, SnapshotFile, SourceKind};
 pub use policy::{Backoff, CachePolicy, Freshness, Timestamp, UnixTime};

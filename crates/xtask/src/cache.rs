@@ -11,6 +11,9 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// The emulators of Secrets Manager, in the versions that were tried. moto is the main one; ministack enforces policies.
 const EMULATORS: [&str; 2] = ["ministack==1.5.33", "moto[server]==5.2.5"];
 
+/// What checks the documents that the operator's tool prints.
+const LINTERS: [&str; 3] = ["cfn-lint==1.58.0", "parliament==1.6.4", "python-hcl2==8.1.4"];
+
 /// The clone and the cache beside it.
 pub(crate) struct Workspace {
     pub(crate) shell: Shell,
@@ -56,16 +59,26 @@ impl Workspace {
         Ok(binary)
     }
 
-    /// A Python that has the emulators, in a private virtual environment.
+    /// A Python that has the emulators.
     pub(crate) fn python(&self) -> anyhow::Result<PathBuf> {
-        let environment = self.cache.join("python").join(EMULATORS.join("-").replace(['[', ']', '='], "-"));
+        self.python_with(&EMULATORS)
+    }
+
+    /// A Python that has the linters.
+    pub(crate) fn linters(&self) -> anyhow::Result<PathBuf> {
+        self.python_with(&LINTERS)
+    }
+
+    /// A Python in a private virtual environment, made once.
+    fn python_with(&self, packages: &[&str]) -> anyhow::Result<PathBuf> {
+        let environment = self.cache.join("python").join(packages.join("-").replace(['[', ']', '='], "-"));
         let python = environment.join("bin").join("python");
         let ready = environment.join("ready");
         if !ready.exists() {
-            println!("Installing {} once, into {}", EMULATORS.join(" and "), environment.display());
+            println!("Installing {} once, into {}", packages.join(" and "), environment.display());
             self.shell.remove_path(&environment)?;
             self.make_environment(&environment)?;
-            cmd!(self.shell, "{python} -m pip install --quiet --disable-pip-version-check {EMULATORS...}").run()?;
+            cmd!(self.shell, "{python} -m pip install --quiet --disable-pip-version-check {packages...}").run()?;
             self.shell.write_file(&ready, "")?;
         }
         Ok(python)

@@ -8,6 +8,7 @@ mod component;
 mod demo;
 mod fleet;
 mod fuzz;
+mod monitoring;
 mod package;
 mod packages;
 mod soak;

@@ -6,8 +6,11 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 /// What is needed, and a file by which it is known.
-const PACKAGES: [(&str, &str); 2] =
-    [("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"), ("postgresql", "usr/lib/postgresql/*/bin/postgres")];
+const PACKAGES: [(&str, &str); 3] = [
+    ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
+    ("postgresql", "usr/lib/postgresql/*/bin/postgres"),
+    ("prometheus", "usr/bin/promtool"),
+];
 
 /// Installs what is missing. Root is needed for that alone.
 pub(crate) fn install(shell: &Shell) -> anyhow::Result<()> {

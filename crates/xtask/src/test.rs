@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, fuzz, package, packages};
+use crate::{component, fuzz, monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -18,6 +18,7 @@ const CHECKS: &[Check] = &[
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
@@ -60,6 +61,9 @@ fn lints(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn rust(workspace: &Workspace) -> anyhow::Result<()> {
     let shell = &workspace.shell;
+    // The operator's tool is tested against the emulators.
+    let python = workspace.python()?;
+    let _python = shell.push_env("PERMISOS_PYTHON", python);
     if need(shell, "cargo-nextest", "").is_ok() {
         return Ok(cmd!(shell, "cargo nextest run --locked --workspace --no-fail-fast --status-level slow").run()?);
     }
@@ -79,21 +83,24 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     let installed = package::install(workspace)?;
     let python = workspace.python()?;
+    let tool = monitoring::tool(workspace)?;
     packages::install(shell)?;
     let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
     files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
+    files.extend(monitoring::prepare(workspace, &installed)?);
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    for (module, extension) in [("Node16", "mts"), ("Node16", "cts")] {
-        let source = format!("test/types.{extension}");
-        shell.copy_file("test/types.ts", &source)?;
+    let both = ["test/types", "monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
+    for (file, extension) in both.chain([("monitoring/dashboard", "mts")]) {
+        let source = format!("{file}.{extension}");
+        shell.copy_file(format!("{file}.ts"), &source)?;
         let options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--types", "node", "--target", "ES2022"];
         cmd!(
             shell,
-            "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module {module} --typeRoots {types} {source}"
+            "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module Node16 --typeRoots {types} {source}"
         )
         .run()?;
     }
@@ -105,6 +112,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     // The scenes wait more than they work.
     let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
     let vectors = root.join("tests/vectors");
+    let tests = tests.env("PERMISOS_CLI", tool);
     Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
 }
 

@@ -35,6 +35,8 @@ export interface ServiceHealth {
   /** Since it was fetched or confirmed. */
   ageMs: number | null;
   versionId: string | null;
+  /** Since the version was made, by the wall clock. */
+  versionAgeMs: number | null;
   region: string | null;
   /** Until the next fetch. */
   nextRefreshMs: number | null;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 export interface Native {
   variableNames(options: string): string[];
   isLoginFailure(code: string): boolean;
+  runTool(commandLine: string[]): number;
   openSecrets(
     options: string,
     variables: Record<string, string>,

@@ -1,5 +1,6 @@
 /** Secrets: what is read often is kept as a frozen object here, everything else is asked of the engine. */
 
+import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -36,6 +37,9 @@ export interface SecretRead<Config = unknown> {
 
 /** A service: built in, or a definition's id, or the definition. */
 export type ServiceLike = Service | SecretDefinition | `${string}/${string}`;
+
+/** Every event of all secrets is published here, for those who watch an application without changing it. */
+const EVENTS = channel('permisos:secrets:event');
 
 /** How long `withDatabaseRetry` goes on by default: AWS changes the database about a minute before the secret. */
 const LOGIN_BUDGET_MS = 90_000;
@@ -257,6 +261,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 
   #tell(event: SecretsEvent): void {
+    EVENTS.publish(event);
     for (const name of ['event', event.type] as const) {
       try {
         (this as EventEmitter).emit(name, event);

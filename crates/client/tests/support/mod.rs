@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use permisos_secrets::core::{ErrorKind, Failure, Fetch, Fetched, Outcome, Payload};
+use permisos_secrets::core::{Call, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload};
 use permisos_secrets::{Secrets, Source};
 use serde_json::json;
 
@@ -73,7 +73,9 @@ impl Source for Scripted {
                     retry_after: None,
                 }),
             });
-            Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![] }
+            let duration = Some(Duration::from_millis(5));
+            let call = Call { operation: Operation::GetSecretValue, error: result.err(), duration };
+            Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![call] }
         })
     }
 }

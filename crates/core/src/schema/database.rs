@@ -127,8 +127,8 @@ pub(crate) fn url_host(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
 }
 
-/// Encodes everything but the unreserved characters of RFC 3986.
-pub(crate) fn percent_encode(text: &str) -> String {
+/// Encodes everything but the unreserved characters of RFC 3986, as user and password stand in a config's URL.
+pub fn percent_encode(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()

@@ -10,6 +10,7 @@ mod monitoring;
 mod redis;
 mod security;
 mod stripe;
+mod template;
 mod view;
 
 use std::fmt;
@@ -19,13 +20,14 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use custom::{CustomConfig, CustomValue};
-pub use database::{DatabaseConfig, DatabaseSsl};
+pub use database::{DatabaseConfig, DatabaseSsl, percent_encode};
 pub use email::EmailConfig;
 pub use government_portal::GovernmentPortalConfig;
 pub use monitoring::MonitoringConfig;
 pub use redis::{RedisConfig, RedisTls};
 pub use security::SecurityConfig;
 pub use stripe::StripeConfig;
+pub use template::template;
 pub use view::Extra;
 
 pub(crate) use fields::{Fields, Findings, Wiped, boolean_word, nearest, wipe};
@@ -165,6 +167,15 @@ pub(crate) fn parse_environment(
     custom: Option<&CustomSecret>,
     context: &Context<'_>,
 ) -> Result<Parsed, Error> {
+    assemble(service, custom, context).map(|(_, parsed)| parsed)
+}
+
+/// The payload that the environment variables make for a service, and what its schema reads from it.
+pub(crate) fn assemble(
+    service: &ServiceId,
+    custom: Option<&CustomSecret>,
+    context: &Context<'_>,
+) -> Result<(Wiped, Parsed), Error> {
     let fail = |violations| {
         let summary = format!("the environment variables of {service} do not make a valid configuration");
         Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
@@ -183,7 +194,7 @@ pub(crate) fn parse_environment(
         ServiceId::Custom(_) => custom?.fields.get(path.get(1..)?)?.variable.clone(),
     };
     match read(service, custom, &assembled.payload, context, &variable) {
-        Ok(parsed) if assembled.violations.is_empty() => Ok(parsed),
+        Ok(parsed) if assembled.violations.is_empty() => Ok((assembled.payload, parsed)),
         Ok(_) => Err(fail(assembled.violations)),
         Err(violations) => Err(fail([assembled.violations, violations].concat())),
     }

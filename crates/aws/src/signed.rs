@@ -1,0 +1,243 @@
+//! Two calls of services whose SDK crates would cost minutes of compiling for one operation each: CloudTrail's
+//! `LookupEvents` and IAM's `SimulatePrincipalPolicy`. Signed by AWS's own crate, sent by the same HTTP client.
+
+use std::time::SystemTime;
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::{BodyExt, Limited};
+use permisos_secrets_core::{Connection, ErrorKind, Failure};
+use serde_json::Value;
+
+use crate::admin::Decision;
+use crate::reach::{CONNECT_TIMEOUT, answered, failure};
+
+/// Fifty events of a page, each a few kilobytes.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Signs and sends.
+pub(crate) struct Signed {
+    region: String,
+    endpoint_url: Option<String>,
+    credentials: Option<SharedCredentialsProvider>,
+    connector: SharedHttpConnector,
+    connection: Connection,
+}
+
+/// One request.
+struct Call<'c> {
+    service: &'c str,
+    operation: &'c str,
+    region: &'c str,
+    host: String,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl Signed {
+    pub(crate) fn new(connection: &Connection, config: &SdkConfig, endpoint_url: Option<String>, region: &str) -> Self {
+        let endpoint_url = endpoint_url.or_else(|| config.endpoint_url().map(str::to_owned));
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
+            .read_timeout(connection.timeout)
+            .build();
+        let connector = Connector::builder().connector_settings(settings);
+        let connector = if endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
+            connector.build_http()
+        } else {
+            connector.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
+        };
+        Self {
+            region: region.to_owned(),
+            endpoint_url,
+            credentials: config.credentials_provider(),
+            connector: SharedHttpConnector::new(connector),
+            connection: connection.clone(),
+        }
+    }
+
+    /// CloudTrail's `LookupEvents`, in the AWS JSON 1.1 protocol.
+    pub(crate) async fn lookup_events(&self, body: &Value) -> Result<Value, Failure> {
+        let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+        let call = Call {
+            service: "cloudtrail",
+            operation: "LookupEvents",
+            region: &self.region,
+            host: format!("cloudtrail.{}.{}", self.region, self.domain()),
+            headers: vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target.into())],
+            body: body.to_string(),
+        };
+        let answer = self.send(&call).await?;
+        serde_json::from_slice(&answer).map_err(|_| malformed(&call))
+    }
+
+    /// IAM's `SimulatePrincipalPolicy`, in the query protocol. IAM is one for all regions of a partition.
+    pub(crate) async fn simulate_principal_policy(
+        &self,
+        principal: &str,
+        actions: &[&str],
+        resources: &[String],
+    ) -> Result<Vec<Decision>, Failure> {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.append_pair("Action", "SimulatePrincipalPolicy").append_pair("Version", "2010-05-08");
+        body.append_pair("PolicySourceArn", principal).append_pair("MaxItems", "1000");
+        for (index, action) in actions.iter().enumerate() {
+            body.append_pair(&format!("ActionNames.member.{}", index + 1), action);
+        }
+        for (index, resource) in resources.iter().enumerate() {
+            body.append_pair(&format!("ResourceArns.member.{}", index + 1), resource);
+        }
+        let (region, host) = match self.region.split('-').next() {
+            Some("cn") => ("cn-north-1", "iam.cn-north-1.amazonaws.com.cn"),
+            _ if self.region.starts_with("us-gov-") => ("us-gov-west-1", "iam.us-gov.amazonaws.com"),
+            _ => ("us-east-1", "iam.amazonaws.com"),
+        };
+        let call = Call {
+            service: "iam",
+            operation: "SimulatePrincipalPolicy",
+            region,
+            host: host.to_owned(),
+            headers: vec![("content-type", "application/x-www-form-urlencoded".into())],
+            body: body.finish(),
+        };
+        let answer = self.send(&call).await?;
+        let answer = String::from_utf8(answer).map_err(|_| malformed(&call))?;
+        decisions(&answer).ok_or_else(|| malformed(&call))
+    }
+
+    fn domain(&self) -> &'static str {
+        if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
+        let place = format!("{} in {}", call.operation, call.region);
+        let request = self.signed(call, &place).await?;
+        let sent = async {
+            let mut response = self.connector.call(request).await.map_err(|error| {
+                let (kind, what) = if error.is_timeout() {
+                    (ErrorKind::Timeout, "timed out")
+                } else {
+                    (ErrorKind::Unavailable, "found no connection")
+                };
+                failure(kind, &format!("{place} {what}"))
+            })?;
+            let status = response.status().as_u16();
+            let request_id = response.headers().get("x-amzn-requestid").unwrap_or_default().to_owned();
+            let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
+            let body = Limited::new(response.take_body(), BODY_LIMIT).collect().await.map_err(|_| malformed(call))?;
+            let body = body.to_bytes().to_vec();
+            if (200..300).contains(&status) {
+                return Ok(body);
+            }
+            let code = header.unwrap_or_else(|| error_code(&body));
+            let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
+            Err(answered(&place, &code, status, &request_id))
+        };
+        let late = |_| Err(failure(ErrorKind::Timeout, &format!("{place} timed out")));
+        tokio::time::timeout(self.connection.timeout, sent).await.unwrap_or_else(late)
+    }
+
+    async fn signed(&self, call: &Call<'_>, place: &str) -> Result<HttpRequest, Failure> {
+        let unauthenticated = || {
+            let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
+            failure(ErrorKind::Unauthenticated, &message)
+        };
+        let provider = self.credentials.as_ref().ok_or_else(unauthenticated)?;
+        let identity = provider.provide_credentials().await.map_err(|_| unauthenticated())?.into();
+        let unsigned = |_| failure(ErrorKind::ConfigInvalid, &format!("{place} could not be signed"));
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(call.region)
+            .name(call.service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|_| unauthenticated())?
+            .into();
+        let url = self.endpoint_url.clone().unwrap_or_else(|| format!("https://{}", call.host));
+        let url = format!("{}/", url.trim_end_matches('/'));
+        let headers = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let signable = SignableRequest::new("POST", url.as_str(), headers, SignableBody::Bytes(call.body.as_bytes()));
+        let signature = sign(signable.map_err(unsigned)?, &parameters).map_err(unsigned)?;
+        let mut request = http::Request::builder().method("POST").uri(&url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        let body = SdkBody::from(call.body.as_str());
+        let malformed = || failure(ErrorKind::ConfigInvalid, "the endpoint is no URL to send to");
+        let mut request = request.body(body).map_err(|_| malformed())?;
+        signature.into_parts().0.apply_to_request_http1x(&mut request);
+        HttpRequest::try_from(request).map_err(|_| malformed())
+    }
+}
+
+fn malformed(call: &Call<'_>) -> Failure {
+    let message = format!("{} in {} was answered by something malformed", call.operation, call.region);
+    failure(ErrorKind::Unavailable, &message)
+}
+
+/// The error code of a JSON or XML answer.
+fn error_code(body: &[u8]) -> String {
+    if let Ok(json) = serde_json::from_slice::<Value>(body) {
+        return json["__type"].as_str().or_else(|| json["code"].as_str()).unwrap_or_default().to_owned();
+    }
+    let text = String::from_utf8_lossy(body);
+    between(&text, "<Code>", "</Code>").unwrap_or_default().to_owned()
+}
+
+/// The decisions of an answer whose XML is flat: `EvalActionName`, `EvalResourceName` and `EvalDecision` of each member.
+fn decisions(xml: &str) -> Option<Vec<Decision>> {
+    let results = between(xml, "<EvaluationResults", "</EvaluationResults>").or_else(|| {
+        // None: an empty element.
+        xml.contains("<EvaluationResults/>").then_some("")
+    })?;
+    let mut found = vec![];
+    for part in results.split("<EvalActionName>").skip(1) {
+        let action = part.split('<').next()?;
+        found.push(Decision {
+            action: action.to_owned(),
+            resource: between(part, "<EvalResourceName>", "<").unwrap_or("*").to_owned(),
+            allowed: between(part, "<EvalDecision>", "<")? == "allowed",
+        });
+    }
+    Some(found)
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inner, _)| inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_are_read_from_iams_xml() {
+        let member = |action: &str, decision: &str| {
+            format!(
+                "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>*</EvalResourceName>\
+                 <EvalDecision>{decision}</EvalDecision><MatchedStatements/></member>"
+            )
+        };
+        let (one, two) = (member("s3:GetObject", "allowed"), member("s3:PutObject", "implicitDeny"));
+        let found = decisions(&format!("<R><EvaluationResults>{one}{two}</EvaluationResults></R>")).unwrap();
+        let found: Vec<_> = found.iter().map(|it| (it.action.as_str(), it.allowed)).collect();
+        assert_eq!(found, [("s3:GetObject", true), ("s3:PutObject", false)]);
+        assert!(decisions("<html>").is_none());
+    }
+
+    #[test]
+    fn an_error_code_is_read_from_json_and_xml() {
+        assert_eq!(error_code(br#"{"__type":"AccessDeniedException"}"#), "AccessDeniedException");
+        assert_eq!(error_code(b"<E><Code>AccessDenied</Code></E>"), "AccessDenied");
+        assert_eq!(error_code(b"<html>"), "");
+    }
+}

@@ -1,0 +1,224 @@
+//! `audit`: who read or changed what.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+use permisos_secrets_aws::{Admin, TrailEvent};
+use permisos_secrets_core::{Connection, SecretId, UnixTime};
+use serde::Serialize;
+
+use crate::Exit;
+use crate::context::{Context, now};
+use crate::dates::date;
+use crate::output::{BAD, DIM, Page, Report, paint};
+
+/// CloudTrail keeps what it tells for 90 days.
+const LONGEST: Duration = Duration::from_hours(90 * 24);
+
+/// Show who read or changed these secrets, from CloudTrail; what is suspicious is marked.
+#[derive(Args)]
+#[command(
+    after_help = "CloudTrail tells an event about fifteen minutes late. Suspicious are: what was denied, a region \
+that no application uses, a principal of another account, and, with --known, every principal that is not known."
+)]
+pub(crate) struct Audit {
+    /// How far to look back, e.g. 30m, 24h or 7d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    since: Duration,
+    /// The ARN of a user or role that may be there; may end in *, may be given again
+    #[arg(long, value_name = "ARN")]
+    known: Vec<String>,
+    /// Look into this region, too, though no application uses it; may be given again
+    #[arg(long, value_name = "REGION")]
+    also: Vec<String>,
+    /// Show the events of all secrets of the account
+    #[arg(long)]
+    all: bool,
+    /// The most events to show of each region, the newest first
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
+    limit: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Trail {
+    since: UnixTime,
+    regions: Vec<String>,
+    events: Vec<Judged>,
+}
+
+#[derive(Serialize)]
+struct Judged {
+    #[serde(flatten)]
+    event: TrailEvent,
+    suspicious: Vec<&'static str>,
+}
+
+/// What is known to be right.
+struct Expected<'e> {
+    account: String,
+    regions: &'e [String],
+    principals: &'e [String],
+}
+
+impl Audit {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
+        let connection = &context.options.connection;
+        let account = context.admin.identity().await?.account;
+        let used = if connection.regions.is_empty() {
+            vec![context.admin.region().await?]
+        } else {
+            connection.regions.clone()
+        };
+        let expected = Expected { account, regions: &used, principals: &self.known };
+        let since = UnixTime(now().0.saturating_sub(u64::try_from(self.since.as_millis()).unwrap_or(u64::MAX)));
+        let regions: BTreeSet<&String> = used.iter().chain(&self.also).collect();
+        let secrets: Vec<&SecretId> = context.options.secret_ids.values().collect();
+        let mut events = vec![];
+        for &region in &regions {
+            let there = Connection { regions: vec![region.clone()], ..connection.clone() };
+            events.extend(Admin::new(&there).events(since, self.limit).await?);
+        }
+        events.retain(|event| self.all || concerns(event, &secrets));
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        let events = events.into_iter().map(|event| Judged { suspicious: expected.judge(&event), event }).collect();
+        let regions = regions.into_iter().cloned().collect();
+        context.output.report(&Trail { since, regions, events });
+        if self.known.is_empty() {
+            context.output.note("With --known ARN, again for each, every other principal is marked.");
+        }
+        Ok(None)
+    }
+}
+
+impl Expected<'_> {
+    fn judge(&self, event: &TrailEvent) -> Vec<&'static str> {
+        let TrailEvent { principal, region, error, .. } = event;
+        let account = principal.split(':').nth(4).unwrap_or_default();
+        let is_known = self.principals.iter().any(|known| matches(known, principal));
+        [
+            ("denied", error.as_deref().is_some_and(|code| code.contains("AccessDenied"))),
+            ("other account", !account.is_empty() && account != self.account),
+            ("other region", !self.regions.contains(region)),
+            ("unknown principal", !self.principals.is_empty() && !is_known),
+        ]
+        .into_iter()
+        .filter_map(|(why, applies)| applies.then_some(why))
+        .collect()
+    }
+}
+
+impl Report for Trail {
+    fn page(&self, page: &mut Page) {
+        let suspicious = self.events.iter().filter(|it| !it.suspicious.is_empty()).count();
+        let title = format!("{} events in {}", self.events.len(), self.regions.join(", "));
+        page.heading(format_args!("{title} {}", paint(DIM, format!("since {}", date(self.since)))));
+        let rows = self.events.iter().map(|Judged { event, suspicious }| {
+            let TrailEvent { at, operation, principal, address, secret, error, region } = event;
+            let outcome = error.as_deref().map(shown).unwrap_or_default();
+            vec![
+                date(*at),
+                shown(operation),
+                secret.as_deref().map(shown).unwrap_or_default(),
+                shown(principal),
+                format!("{} {}", shown(region), shown(address)),
+                outcome,
+                paint(BAD, suspicious.join(", ")),
+            ]
+        });
+        page.table(&["TIME (UTC)", "OPERATION", "SECRET", "PRINCIPAL", "FROM", "ERROR", "SUSPICIOUS"], rows);
+        match suspicious {
+            0 => page.line("Nothing suspicious."),
+            number => page.line(paint(BAD, format!("{number} suspicious"))),
+        }
+    }
+}
+
+/// Whether an event is about one of these secrets; one that names none, such as a listing, may be.
+fn concerns(event: &TrailEvent, secrets: &[&SecretId]) -> bool {
+    let Some(named) = event.secret.as_deref() else { return true };
+    secrets.iter().any(|secret| {
+        let name = match secret {
+            SecretId::Arn(arn) => arn.name(),
+            SecretId::Name(name) => name.as_str(),
+        };
+        match SecretId::parse(named) {
+            Ok(SecretId::Arn(arn)) => arn.name() == name,
+            _ => named == name,
+        }
+    })
+}
+
+/// An ARN, or its beginning and a star. A role's ARN is that of its sessions as well.
+fn matches(known: &str, principal: &str) -> bool {
+    if let Some(start) = known.strip_suffix('*') {
+        return principal.starts_with(start);
+    }
+    let session = known.replacen(":iam:", ":sts:", 1).replacen(":role/", ":assumed-role/", 1);
+    principal == known || principal.strip_prefix(&session).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What CloudTrail says holds what callers sent: nothing of it may steer a terminal.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const SHAPE: &str = "must be a number and m, h or d, at most 90d";
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(SHAPE)?;
+    let number: u64 = number.parse().map_err(|_| SHAPE)?;
+    let seconds = match unit {
+        "d" => 86_400,
+        "h" => 3600,
+        "m" => 60,
+        _ => return Err(SHAPE),
+    };
+    let duration = Duration::from_secs(number.saturating_mul(seconds));
+    if duration.is_zero() || duration > LONGEST { Err(SHAPE) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(principal: &str, region: &str, error: Option<&str>) -> TrailEvent {
+        TrailEvent {
+            at: UnixTime(0),
+            operation: "GetSecretValue".into(),
+            principal: principal.into(),
+            region: region.into(),
+            address: "192.0.2.1".into(),
+            secret: None,
+            error: error.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn what_is_suspicious_is_told_with_its_reason() {
+        let regions = ["us-east-1".to_owned()];
+        let known = ["arn:aws:iam::123456789012:role/api".to_owned(), "arn:aws:iam::123456789012:user/ci-*".to_owned()];
+        let expected = Expected { account: "123456789012".into(), regions: &regions, principals: &known };
+        let session = "arn:aws:sts::123456789012:assumed-role/api/i-0abc";
+        let judge = |principal, region, error| expected.judge(&event(principal, region, error));
+        assert!(judge(session, "us-east-1", None).is_empty());
+        assert!(
+            judge("arn:aws:iam::123456789012:user/ci-7", "us-east-1", Some("ResourceNotFoundException")).is_empty()
+        );
+        assert_eq!(judge(session, "us-east-1", Some("AccessDenied")), ["denied"]);
+        assert_eq!(judge(session, "eu-west-1", None), ["other region"]);
+        assert_eq!(judge("arn:aws:sts::123456789012:assumed-role/apiary/i", "us-east-1", None), ["unknown principal"]);
+        assert_eq!(
+            judge("arn:aws:iam::999999999999:user/mallory", "us-east-1", None),
+            ["other account", "unknown principal"]
+        );
+    }
+
+    #[test]
+    fn a_look_back_is_bounded() {
+        assert_eq!(duration("36h").unwrap(), Duration::from_hours(36));
+        for wrong in ["", "h", "0h", "91d", "1w", "-1d", "ü"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `check`: the doctor. What an application would find, and what an operator should know besides.
+
+use clap::Args;
+use permisos_secrets::Secrets;
+use permisos_secrets_aws::{Description, Identity};
+use permisos_secrets_core::permissions::{self, Scope, Statement};
+use permisos_secrets_core::{
+    Error, ErrorKind, Operation, SecretId, ServiceHealth, ServiceId, SourceKind, UnixTime, Violation,
+};
+use serde::Serialize;
+
+use crate::Exit;
+use crate::context::Context;
+use crate::dates::{age, date};
+use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint};
+
+/// What AWS asks for a secret, in dollars a month (aws.amazon.com/secrets-manager/pricing).
+const SECRET_PRICE: f64 = 0.40;
+/// What AWS asks for a call, in dollars.
+const CALL_PRICE: f64 = 0.05 / 10_000.0;
+/// A month of 730 hours, in seconds.
+const MONTH: f64 = 730.0 * 3600.0;
+/// The mean of a lifetime drawn from 0.9 to 1.0 of `ttl`.
+const MEAN_LIFETIME: f64 = 0.95;
+
+/// Check everything: identity, permissions, every secret, rotation, fallback, cost.
+#[derive(Args)]
+pub(crate) struct Check;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    environment: String,
+    source: SourceKind,
+    region: Option<String>,
+    identity: Option<Identity>,
+    services: Vec<Checkup>,
+    /// What to add to the caller's policy.
+    grant: Vec<Statement>,
+    cost: Option<Cost>,
+    #[serde(skip)]
+    now: UnixTime,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checkup {
+    service: ServiceId,
+    secret_id: SecretId,
+    state: State,
+    required: bool,
+    version_id: Option<String>,
+    error: Option<Error>,
+    warnings: Vec<Violation>,
+    /// None: the caller may not describe it, or the source is not Secrets Manager.
+    description: Option<Description>,
+    rotation_overdue: bool,
+    fallback: Fallback,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// Required and not readable.
+    Failed,
+    /// Readable and valid.
+    Ok,
+    /// Optional, and not there.
+    Unused,
+    /// Readable, with something worth a warning.
+    Warning,
+}
+
+/// Whether the environment could stand in.
+#[derive(Clone, Copy, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Fallback {
+    /// By the options it may not.
+    Off,
+    /// Its variables make a valid configuration.
+    Complete,
+    /// Some variables are set and do not make a valid configuration.
+    Incomplete,
+    /// No variable is set.
+    None,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cost {
+    secrets: usize,
+    dollars_a_month: f64,
+    calls_a_month_by_process: f64,
+    dollars_a_month_by_process: f64,
+}
+
+impl Check {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
+        let options = &context.options;
+        let is_aws = options.source == SourceKind::Aws;
+        let (identity, region) = if is_aws {
+            (Some(context.admin.identity().await?), Some(context.admin.region().await?))
+        } else {
+            (None, None)
+        };
+        let secrets = context.secrets(&[("environmentFallback", false.into())])?;
+        // Each service tells its own error below.
+        let _ = secrets.load().await;
+        let mut services = vec![];
+        for health in secrets.health().services {
+            services.push(Checkup::of(context, &secrets, health, is_aws).await);
+        }
+        let grant = if is_aws { missing(&secrets, &services, identity.as_ref(), region.as_ref()) } else { vec![] };
+        let failed = |checkup: &&Checkup| checkup.state == State::Failed;
+        let worst = services.iter().find(failed).and_then(|checkup| checkup.error.as_ref()).map(Error::kind);
+        context.output.report(&Checked {
+            environment: options.environment.to_string(),
+            source: options.source,
+            region,
+            identity,
+            grant,
+            cost: is_aws.then(|| cost(context, &services)),
+            services,
+            now: crate::context::now(),
+        });
+        Ok(worst)
+    }
+}
+
+impl Checkup {
+    async fn of(context: &Context<'_>, secrets: &Secrets, health: ServiceHealth, is_aws: bool) -> Self {
+        let ServiceHealth { service, secret_id, required, version_id, mut warnings, .. } = health;
+        let error = secrets.read(&service).err();
+        let description = if is_aws { context.admin.describe(&secret_id).await.ok().flatten() } else { None };
+        let now = crate::context::now();
+        let due = description.as_ref().and_then(|it| it.rotation.next).filter(|due| *due < now);
+        let rotation_overdue = due.is_some() && description.as_ref().is_some_and(|it| it.rotation.enabled);
+        // Without a value there is none to warn about.
+        if error.is_some() {
+            warnings.clear();
+        }
+        let is_absent = error.as_ref().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+        let state = match &error {
+            Some(_) if !required && is_absent => State::Unused,
+            Some(_) => State::Failed,
+            None if warnings.is_empty() && !rotation_overdue => State::Ok,
+            None => State::Warning,
+        };
+        let fallback = match context.options.draft(&service, &context.variables) {
+            _ if !context.options.environment_fallback => Fallback::Off,
+            Ok(Some(_)) => Fallback::Complete,
+            Ok(None) => Fallback::None,
+            Err(_) => Fallback::Incomplete,
+        };
+        Self {
+            service,
+            secret_id,
+            state,
+            required,
+            version_id,
+            error,
+            warnings,
+            description,
+            rotation_overdue,
+            fallback,
+        }
+    }
+
+    fn row(&self, is_aws: bool, now: UnixTime) -> Vec<String> {
+        let state = match (self.state, &self.error) {
+            (State::Failed, Some(error)) => paint(BAD, word(error.kind())),
+            (State::Failed, None) => paint(BAD, "failed"),
+            (State::Ok, _) => paint(GOOD, "ok"),
+            (State::Unused, _) => paint(DIM, "not used"),
+            (State::Warning, _) => paint(WARN, "warning"),
+        };
+        if !is_aws {
+            return vec![self.service.to_string(), state];
+        }
+        let dash = || paint(DIM, "-");
+        let version = self.version_id.as_deref().map_or_else(dash, |id| id.chars().take(8).collect());
+        let about = self.description.as_ref();
+        let changed = about.and_then(|it| it.changed_at).map_or_else(dash, |at| age(at, now));
+        let rotation = match about.map(|it| &it.rotation) {
+            None => dash(),
+            Some(rotation) if self.rotation_overdue => {
+                paint(BAD, format_args!("overdue since {}", rotation.next.map(date).unwrap_or_default()))
+            }
+            Some(rotation) if rotation.enabled => {
+                rotation.next.map_or_else(|| "on".to_owned(), |next| format!("due {}", date(next)))
+            }
+            Some(_) => paint(DIM, "off"),
+        };
+        let fallback = match self.fallback {
+            Fallback::Complete => "complete".to_owned(),
+            Fallback::Incomplete => paint(WARN, "incomplete"),
+            Fallback::None => dash(),
+            Fallback::Off => paint(DIM, "off"),
+        };
+        vec![self.service.to_string(), state, version, changed, rotation, fallback, self.secret_id.to_string()]
+    }
+}
+
+impl Report for Checked {
+    fn page(&self, page: &mut Page) {
+        let is_aws = self.source == SourceKind::Aws;
+        let place = match (self.source, &self.region) {
+            (SourceKind::Agent, _) => "through the agent on this machine".to_owned(),
+            (SourceKind::Environment, _) => "from environment variables".to_owned(),
+            (SourceKind::Aws, region) => format!("in {}", region.as_deref().unwrap_or_default()),
+        };
+        page.line(format_args!("{STRONG}{}{STRONG:#} {place}", self.environment));
+        if let Some(identity) = &self.identity {
+            page.line(format_args!("as {}", identity.arn));
+        }
+        page.line("");
+        let titles: &[&str] = if is_aws {
+            &["SERVICE", "STATE", "VERSION", "CHANGED", "ROTATION", "FALLBACK", "SECRET"]
+        } else {
+            &["SERVICE", "STATE"]
+        };
+        page.table(titles, self.services.iter().map(|checkup| checkup.row(is_aws, self.now)));
+        let failed: Vec<&Error> = self
+            .services
+            .iter()
+            .filter(|checkup| checkup.state == State::Failed)
+            .filter_map(|checkup| checkup.error.as_ref())
+            .collect();
+        if !failed.is_empty() {
+            page.heading("What is wrong");
+            for error in &failed {
+                page.line(format_args!("{} {error}", paint(BAD, "✗")));
+            }
+            if is_aws && failed.iter().any(|error| error.kind() == ErrorKind::NotFound) {
+                let environment = &self.environment;
+                page.line(format_args!("permisos-secrets migrate --from .env --to {environment} creates them"));
+            }
+        }
+        let warned = self.services.iter().filter(|checkup| !checkup.warnings.is_empty()).collect::<Vec<_>>();
+        if !warned.is_empty() {
+            page.heading("What is worth a look");
+            for checkup in warned {
+                for Violation { path, message, .. } in &checkup.warnings {
+                    page.line(format_args!("{} {}{path}: {message}", paint(WARN, "!"), checkup.service));
+                }
+            }
+        }
+        if !self.grant.is_empty() {
+            page.heading("What to grant");
+            page.line(serde_json::to_string_pretty(&self.grant).unwrap_or_default());
+        }
+        if let Some(Cost { secrets, dollars_a_month, calls_a_month_by_process, dollars_a_month_by_process }) =
+            &self.cost
+        {
+            page.line("");
+            page.line(format_args!(
+                "{secrets} secrets cost about ${dollars_a_month:.2} a month; each process makes about \
+                 {calls_a_month_by_process:.0} calls a month, ${dollars_a_month_by_process:.2}"
+            ));
+        }
+        let broken = self.services.iter().filter(|checkup| checkup.state == State::Failed).count();
+        page.line("");
+        page.line(if broken == 0 {
+            paint(GOOD, "everything required can be read")
+        } else {
+            paint(BAD, format_args!("{broken} of {} services cannot be read", self.services.len()))
+        });
+    }
+}
+
+/// A kind of error in a column's width.
+fn word(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::AccessDenied => "denied",
+        ErrorKind::ConfigInvalid => "misconfigured",
+        ErrorKind::DecryptionFailed => "not decryptable",
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::NotFound => "missing",
+        ErrorKind::NotReady => "not ready",
+        ErrorKind::Throttled => "throttled",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Unauthenticated => "no credentials",
+        ErrorKind::Unavailable => "unavailable",
+    }
+}
+
+/// The statements that the caller lacks, as it turned out.
+fn missing(
+    secrets: &Secrets,
+    services: &[Checkup],
+    identity: Option<&Identity>,
+    region: Option<&String>,
+) -> Vec<Statement> {
+    let is_kind = |checkup: &Checkup, kind: ErrorKind| checkup.error.as_ref().is_some_and(|it| it.kind() == kind);
+    let denied = services.iter().filter(|checkup| is_kind(checkup, ErrorKind::AccessDenied));
+    let denied: Vec<&SecretId> = denied.map(|checkup| &checkup.secret_id).collect();
+    let keys =
+        services.iter().filter(|it| is_kind(it, ErrorKind::AccessDenied) || is_kind(it, ErrorKind::DecryptionFailed));
+    let kms_keys = keys.filter_map(|checkup| checkup.description.as_ref()?.kms_key.clone());
+    let scope = Scope {
+        partition: identity.map(|it| it.partition().to_owned()).unwrap_or_default(),
+        account: identity.map(|it| it.account.clone()),
+        regions: region.cloned().into_iter().collect(),
+        kms_keys: kms_keys.collect(),
+    };
+    let is_batch_denied =
+        secrets.health().fetches.iter().any(|count| {
+            count.operation == Operation::BatchGetSecretValue && count.error == Some(ErrorKind::AccessDenied)
+        });
+    let is_missing = |statement: &Statement| {
+        if statement.action.contains(&"secretsmanager:BatchGetSecretValue") { is_batch_denied } else { true }
+    };
+    let statements = permissions::reader(denied, &scope).into_iter();
+    statements.filter(|statement| !statement.resource.is_empty() && is_missing(statement)).collect()
+}
+
+fn cost(context: &Context<'_>, services: &[Checkup]) -> Cost {
+    let secrets = services.iter().filter(|checkup| checkup.state != State::Unused).count();
+    #[expect(clippy::cast_precision_loss, reason = "a thousand secrets at most")]
+    let count = secrets as f64;
+    // Lifetimes are drawn one by one: after the first hour each secret is refreshed by a call of its own.
+    let calls = count * MONTH / (context.options.cache.ttl.as_secs_f64() * MEAN_LIFETIME);
+    Cost {
+        secrets,
+        dollars_a_month: count * SECRET_PRICE,
+        calls_a_month_by_process: calls.round(),
+        dollars_a_month_by_process: calls * CALL_PRICE,
+    }
+}

@@ -1,0 +1,231 @@
+//! `exec`: starts a program of before, its variables filled from secrets.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use clap::Args;
+use permisos_secrets::{EventKind, Secrets, Subscription};
+use permisos_secrets_core::schema::percent_encode;
+use permisos_secrets_core::{Assignment, CustomSecret, Error, ErrorKind, ServiceId};
+use rustix::process::{Pid, Signal, kill_process};
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::mask::Mask;
+use crate::output::{DIM, paint};
+
+/// As shells say it: the program could not be started, or is lost.
+const LOST: u8 = 126;
+
+/// Start a program, its variables filled from secrets.
+///
+/// The variables are `DATABASE_URL` and its siblings. They replace what this process has
+/// under the same names. Nothing is shown in a process list; the program's own environment holds the values, as it did
+/// before.
+#[derive(Args)]
+pub(crate) struct Exec {
+    /// Start the program anew when a secret was rotated
+    #[arg(long)]
+    watch: bool,
+    /// Replace the values in the program's output by [REDACTED]
+    #[arg(long)]
+    mask: bool,
+    /// How long the program may take to end before a restart, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10")]
+    grace: u64,
+    /// The program and its arguments, after --
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Exec {
+    /// Answers the program's exit code.
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<u8, Error> {
+        let secrets = context.secrets(&[])?;
+        let mut subscription = secrets.subscribe();
+        secrets.load().await?;
+        if self.watch || self.mask {
+            return self.supervise(context, &secrets, &mut subscription).await;
+        }
+        // Nothing stays between the program and whoever started this: signals and exit code are its own.
+        let mut command = std::process::Command::new(&self.command[0]);
+        command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets));
+        Err(not_started(&self.command[0], &command.exec()))
+    }
+
+    async fn supervise(
+        &self,
+        context: &Context<'_>,
+        secrets: &Secrets,
+        subscription: &mut Subscription,
+    ) -> Result<u8, Error> {
+        let mut signals = signals()?;
+        loop {
+            let mut running = self.start(context, secrets)?;
+            let ended = loop {
+                tokio::select! {
+                    status = running.child.wait() => break Some(status),
+                    Some(signal) = signals.recv() => running.pass(signal),
+                    () = rotated(subscription), if self.watch => break None,
+                }
+            };
+            if let Some(status) = ended {
+                running.drain().await;
+                return Ok(status.map_or(LOST, code));
+            }
+            context.output.note(paint(DIM, "a secret was rotated: the program is started anew"));
+            running.pass(Signal::TERM);
+            if tokio::time::timeout(Duration::from_secs(self.grace), running.child.wait()).await.is_err() {
+                running.pass(Signal::KILL);
+                let _ = running.child.wait().await;
+            }
+            running.drain().await;
+        }
+    }
+
+    fn start(&self, context: &Context<'_>, secrets: &Secrets) -> Result<Running, Error> {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).env_clear().envs(environment(context, secrets)).kill_on_drop(true);
+        if self.mask {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
+        let variables = variables(context, secrets);
+        let mut streams = vec![];
+        if let Some(from) = child.stdout.take() {
+            streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
+        }
+        if let Some(from) = child.stderr.take() {
+            streams.push(tokio::spawn(copy(from, tokio::io::stderr(), mask(&variables))));
+        }
+        Ok(Running { child, streams })
+    }
+}
+
+/// The program, and its output on the way.
+struct Running {
+    child: Child,
+    streams: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    fn pass(&self, signal: Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // Fails only where the program has just ended.
+            let _ = kill_process(id, signal);
+        }
+    }
+
+    /// Waits for the rest of the output, not for ever: a grandchild may hold it open.
+    async fn drain(self) {
+        for stream in self.streams {
+            let _ = tokio::time::timeout(Duration::from_secs(2), stream).await;
+        }
+    }
+}
+
+/// The program's environment: this process's, but for the variables of these services, which come from the secrets.
+fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, OsString> {
+    let options = &context.options;
+    let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    for service in options.service_ids() {
+        let built_in = if let ServiceId::BuiltIn(service) = service { service.variables() } else { &[] };
+        let custom = options.definition(&service).into_iter().flat_map(CustomSecret::variables);
+        for name in built_in.iter().copied().chain(custom) {
+            environment.remove(OsStr::new(name));
+        }
+    }
+    let filled = variables(context, secrets);
+    environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
+    environment
+}
+
+fn variables(context: &Context<'_>, secrets: &Secrets) -> Vec<Assignment> {
+    let mut variables = vec![];
+    for service in context.options.service_ids() {
+        let Ok(read) = secrets.read(&service) else { continue };
+        variables.extend(read.config.variables(context.options.definition(&service)));
+    }
+    variables
+}
+
+/// The secret values, also as they stand in a URL: percent-encoded.
+fn mask(variables: &[Assignment]) -> Mask {
+    let secret = variables.iter().filter(|variable| variable.is_secret).map(|variable| variable.value.expose_secret());
+    let encoded: Vec<Zeroizing<String>> = secret.clone().map(|value| Zeroizing::new(percent_encode(value))).collect();
+    Mask::new(secret.chain(encoded.iter().map(|value| value.as_str())))
+}
+
+async fn rotated(subscription: &mut Subscription) {
+    while let Some(event) = subscription.next_event().await {
+        if matches!(event.kind, EventKind::Rotated { .. }) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// The signals that are passed on. Those that a terminal sends go to the program by themselves.
+fn signals() -> Result<mpsc::Receiver<Signal>, Error> {
+    let (sender, receiver) = mpsc::channel(16);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
+    let passed = [
+        (SignalKind::hangup(), Signal::HUP, true),
+        (SignalKind::interrupt(), Signal::INT, !is_terminal),
+        (SignalKind::quit(), Signal::QUIT, !is_terminal),
+        (SignalKind::terminate(), Signal::TERM, true),
+        (SignalKind::user_defined1(), Signal::USR1, true),
+        (SignalKind::user_defined2(), Signal::USR2, true),
+    ];
+    for (kind, passed, is_passed) in passed {
+        let mut stream = signal(kind).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("signals cannot be watched ({})", error.kind()))
+        })?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if is_passed && sender.send(passed).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
+}
+
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut mask: Mask) {
+    let mut buffer = vec![0; 8192];
+    loop {
+        let shown = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(count) => mask.push(&buffer[..count]),
+        };
+        if to.write_all(&shown).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
+    }
+    let _ = to.write_all(&mask.finish()).await;
+    let _ = to.flush().await;
+}
+
+/// As shells say it: 128 and the signal that ended the program.
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or_default();
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+fn not_started(program: &OsString, error: &std::io::Error) -> Error {
+    let message = format!("{} cannot be started ({})", program.display(), error.kind());
+    let kind = if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Unavailable };
+    Error::new(kind, message)
+}

@@ -1,0 +1,70 @@
+//! `list`: the environment's secrets as Secrets Manager has them.
+
+use clap::Args;
+use permisos_secrets_aws::Description;
+use permisos_secrets_core::ServiceId;
+use serde::Serialize;
+
+use crate::Exit;
+use crate::context::Context;
+use crate::dates::date_or_dash;
+use crate::output::{BAD, DIM, Page, Report, paint};
+
+/// List the environment's secrets as Secrets Manager has them.
+#[derive(Args)]
+pub(crate) struct List {
+    /// Of every environment
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    prefix: String,
+    secrets: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    /// The service that reads it by the options; none: nobody does.
+    service: Option<ServiceId>,
+    #[serde(flatten)]
+    description: Description,
+}
+
+impl List {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
+        let mut prefix = format!("{}/", context.prefix());
+        if !self.all {
+            prefix = format!("{prefix}{}/", context.options.environment);
+        }
+        let entry = |description: Description| {
+            let is_of = |id: &str| id == description.name || id == description.arn;
+            let service = context.options.secret_ids.iter().find(|(_, id)| is_of(id.as_str()));
+            Entry { service: service.map(|(service, _)| service.clone()), description }
+        };
+        let secrets = context.admin.list(&prefix).await?.into_iter().map(entry).collect();
+        context.output.report(&Listed { prefix, secrets });
+        Ok(None)
+    }
+}
+
+impl Report for Listed {
+    fn page(&self, page: &mut Page) {
+        if self.secrets.is_empty() {
+            page.line(format_args!("no secret's name starts with {}", self.prefix));
+            return;
+        }
+        let rows = self.secrets.iter().map(|Entry { service, description: it }| {
+            let rotation = match (&it.rotation.function, it.rotation.enabled) {
+                (_, true) => format!("due {}", date_or_dash(it.rotation.next)),
+                (Some(_), false) => "by hand".to_owned(),
+                (None, false) => "off".to_owned(),
+            };
+            let deleted = if it.deleted_at.is_some() { paint(BAD, " (scheduled for deletion)") } else { String::new() };
+            let service = service.as_ref().map_or_else(|| paint(DIM, "-"), ToString::to_string);
+            vec![format!("{}{deleted}", it.name), service, date_or_dash(it.changed_at), rotation]
+        });
+        page.table(&["SECRET", "SERVICE", "CHANGED", "ROTATION"], rows);
+    }
+}

@@ -1,0 +1,349 @@
+//! `migrate`: from environment variables to secrets. Idempotent: what is stored already is left alone, so that the same
+//! command goes on where a failure ended it. Deletes nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use permisos_secrets_aws::{Admin, Making};
+use permisos_secrets_core::{Change, Draft, Error, ErrorKind, FieldChange, SecretId, ServiceId, Stage, Violation};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use crate::Exit;
+use crate::context::{Context, Global};
+use crate::output::{BAD, DIM, GOOD, Page, Report, WARN, paint};
+use crate::prompt;
+
+/// How often a new version is asked for until it is read back, a second apart: reads are eventually consistent.
+const READ_BACK_TRIES: u32 = 30;
+
+/// Move environment variables into secrets; deletes nothing, and goes on where it failed.
+#[derive(Args)]
+pub(crate) struct Migrate {
+    /// An environment file, or the word environment for the variables of this process
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// The deployment environment to fill, e.g. production
+    #[arg(long, value_name = "NAME")]
+    to: String,
+    /// Show what would happen, and end
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// The KMS key for new secrets and changed ones; without it AWS's own for Secrets Manager
+    #[arg(long, value_name = "KEY")]
+    kms_key: Option<String>,
+    /// A tag besides application, environment, managed-by and service
+    #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
+    tag: Vec<(String, String)>,
+}
+
+/// What is to be done for one service.
+struct Step {
+    service: ServiceId,
+    secret_id: SecretId,
+    action: Action,
+    draft: Draft,
+    has_description: bool,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Action {
+    Create,
+    /// It is scheduled for deletion.
+    Restore,
+    /// Its value is stored already.
+    Same,
+    Update,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Plan {
+    environment: String,
+    steps: Vec<Planned>,
+    /// Services none of whose variables is set.
+    without_variables: Vec<ServiceId>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Planned {
+    service: ServiceId,
+    secret_id: SecretId,
+    action: Action,
+    fields: Vec<FieldChange>,
+    warnings: Vec<Violation>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Migrated {
+    #[serde(flatten)]
+    plan: Plan,
+    verified: Vec<Verified>,
+    /// Variables that the application does not need any more.
+    removable: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    service: ServiceId,
+    version_id: String,
+}
+
+impl Migrate {
+    /// The options that the command itself gives.
+    pub(crate) fn adapt(&self, global: Global) -> Global {
+        let env_file = (self.from.as_os_str() != "environment").then(|| self.from.clone());
+        Global {
+            environment: Some(self.to.clone()),
+            env_file: env_file.or(global.env_file),
+            source: Some("aws".to_owned()),
+            ..global
+        }
+    }
+
+    pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
+        // A default may depend on the region: SES's host.
+        context.options.connection.regions = vec![context.admin.region().await?];
+        let Drafts { drafts, without_variables } = Drafts::of(&context)?;
+        let mut steps = vec![];
+        let mut planned = vec![];
+        for (service, draft) in drafts {
+            let (step, plan) = plan(&context, service, draft).await?;
+            steps.push(step);
+            planned.push(plan);
+        }
+        let plan = Plan { environment: context.options.environment.to_string(), steps: planned, without_variables };
+        let count = steps.iter().filter(|step| step.action != Action::Same).count();
+        if self.dry_run {
+            context.output.report(&plan);
+            return Ok(None);
+        }
+        if count > 0 && !self.yes {
+            if context.output.is_json() {
+                return Err(Error::new(
+                    ErrorKind::ConfigInvalid,
+                    "nobody is asked under --json: give --yes or --dry-run",
+                ));
+            }
+            context.output.report(&plan);
+            if !prompt::confirm(&format!("Store {count} secrets in {}?", plan.environment), "--yes")? {
+                return Err(Error::new(ErrorKind::ConfigInvalid, "not confirmed: nothing is changed"));
+            }
+        }
+        let mut verified = vec![];
+        let mut removable = vec![];
+        for (index, step) in steps.iter().enumerate() {
+            match self.apply(&context, step).await {
+                Ok(version_id) => {
+                    let custom = context.options.definition(&step.service);
+                    removable.extend(context.variables.of(&step.service, custom).into_iter().map(str::to_owned));
+                    verified.push(Verified { service: step.service.clone(), version_id });
+                }
+                Err(error) => return Err(interrupted(&error, &verified, steps.len() - index)),
+            }
+        }
+        context.output.report(&Migrated { plan, verified, removable });
+        Ok(None)
+    }
+
+    /// Stores one secret and reads it back; answers the version.
+    async fn apply(&self, context: &Context<'_>, step: &Step) -> Result<String, Error> {
+        let Step { service, secret_id, action, draft, has_description } = step;
+        let admin = &context.admin;
+        let mut text = SecretString::from(draft.text().as_str());
+        let version = match action {
+            Action::Same => None,
+            Action::Create => Some(admin.create(secret_id, &text, &self.making(context, service, false)).await?),
+            Action::Restore | Action::Update => {
+                if *action == Action::Restore {
+                    admin.restore(secret_id).await?;
+                    // Only now can it be read: what it holds besides is kept.
+                    if let Some(stored) = stored(admin, secret_id).await? {
+                        let merged = draft.over(&context.options, service, stored.expose_secret())?;
+                        text = SecretString::from(merged.text().as_str());
+                    }
+                }
+                admin.update(secret_id, &self.making(context, service, *has_description)).await?;
+                Some(admin.put(secret_id, &text).await?)
+            }
+        };
+        read_back(context, service, secret_id, &text, version.as_deref()).await
+    }
+
+    fn making(&self, context: &Context<'_>, service: &ServiceId, has_description: bool) -> Making {
+        let environment = &context.options.environment;
+        let mut tags = vec![
+            ("application".to_owned(), context.prefix().to_owned()),
+            ("environment".to_owned(), environment.to_string()),
+            ("managed-by".to_owned(), crate::NAME.to_owned()),
+            ("service".to_owned(), service.to_string()),
+        ];
+        tags.extend(self.tag.iter().cloned());
+        let description = (!has_description).then(|| format!("{service} of {} in {environment}", context.prefix()));
+        Making { description, kms_key: self.kms_key.clone(), tags }
+    }
+}
+
+/// What the variables make.
+struct Drafts {
+    drafts: Vec<(ServiceId, Draft)>,
+    without_variables: Vec<ServiceId>,
+}
+
+impl Drafts {
+    /// A valid draft of each service that has variables, or every violation of all of them.
+    fn of(context: &Context<'_>) -> Result<Self, Error> {
+        let (mut drafts, mut without_variables, mut errors) = (vec![], vec![], vec![]);
+        for service in context.options.service_ids() {
+            match context.options.draft(&service, &context.variables) {
+                Ok(Some(draft)) => drafts.push((service, draft)),
+                Ok(None) => without_variables.push(service),
+                Err(error) => errors.push(error),
+            }
+        }
+        if let Some(error) = Error::several(errors) {
+            return Err(error);
+        }
+        if drafts.is_empty() {
+            let message = "no variable of any service is set: nothing to migrate";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(Self { drafts, without_variables })
+    }
+}
+
+async fn plan(context: &Context<'_>, service: ServiceId, draft: Draft) -> Result<(Step, Planned), Error> {
+    let secret_id = context.secret(&service)?.clone();
+    let description = context.admin.describe(&secret_id).await?;
+    let is_deleted = description.as_ref().is_some_and(|it| it.deleted_at.is_some());
+    let stored = match &description {
+        Some(_) if !is_deleted => stored(&context.admin, &secret_id).await?,
+        _ => None,
+    };
+    let fields = draft.changes(stored.as_ref().map(ExposeSecret::expose_secret));
+    let draft = match &stored {
+        Some(stored) => draft.over(&context.options, &service, stored.expose_secret())?,
+        None => draft,
+    };
+    let is_same = stored.is_some() && fields.iter().all(|it| matches!(it.change, Change::Kept | Change::Same));
+    let action = match &description {
+        None => Action::Create,
+        Some(_) if is_deleted => Action::Restore,
+        Some(_) if is_same => Action::Same,
+        Some(_) => Action::Update,
+    };
+    let warnings = draft.warnings.clone();
+    let planned = Planned { service: service.clone(), secret_id: secret_id.clone(), action, fields, warnings };
+    let has_description = description.is_some_and(|it| it.description.is_some());
+    Ok((Step { service, secret_id, action, draft, has_description }, planned))
+}
+
+async fn stored(admin: &Admin, secret_id: &SecretId) -> Result<Option<SecretString>, Error> {
+    Ok(admin.value(secret_id, Stage::Current).await?.and_then(|stored| stored.text))
+}
+
+/// Waits until the version is read, holds what was stored, and is what a reader takes.
+pub(super) async fn read_back(
+    context: &Context<'_>,
+    service: &ServiceId,
+    secret_id: &SecretId,
+    text: &SecretString,
+    version: Option<&str>,
+) -> Result<String, Error> {
+    for attempt in 0..READ_BACK_TRIES {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let Some(stored) = context.admin.value(secret_id, Stage::Current).await? else { continue };
+        let Some(found) = &stored.text else { continue };
+        match version {
+            Some(version) if stored.version_id != version => continue,
+            Some(_) if found.expose_secret() != text.expose_secret() => continue,
+            _ => {}
+        }
+        context.options.check(service, found.expose_secret())?;
+        return Ok(stored.version_id);
+    }
+    let message = format!("{service} was stored, and is not read back yet: run the command again");
+    Err(Error::of(service.clone(), ErrorKind::Unavailable, message))
+}
+
+fn interrupted(error: &Error, verified: &[Verified], left: usize) -> Error {
+    let done: Vec<&str> = verified.iter().map(|it| it.service.as_str()).collect();
+    let done = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
+    let message = format!(
+        "{error}\nstored and verified: {done}; not: {left} more. Run the same command again: it goes on where it ended"
+    );
+    Error::new(error.kind(), message)
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    parts.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "must be NAME=VALUE".to_owned())
+}
+
+impl Report for Plan {
+    fn page(&self, page: &mut Page) {
+        for Planned { service, secret_id, action, fields, warnings } in &self.steps {
+            let action = match action {
+                Action::Create => paint(GOOD, "create"),
+                Action::Restore => paint(WARN, "restore and update"),
+                Action::Same => paint(DIM, "same"),
+                Action::Update => paint(WARN, "update"),
+            };
+            page.heading(format_args!("{service} {action} {}", paint(DIM, secret_id)));
+            let names = |change| {
+                let of = fields.iter().filter(|field| field.change == change);
+                of.map(|field| field.path.trim_start_matches('/')).collect::<Vec<_>>().join(", ")
+            };
+            let kinds = [
+                (Change::Added, paint(GOOD, "+ added  ")),
+                (Change::Changed, paint(WARN, "~ changed")),
+                (Change::Same, paint(DIM, "= same   ")),
+                (Change::Kept, paint(DIM, "= kept   ")),
+            ];
+            for (change, mark) in kinds {
+                let names = names(change);
+                if !names.is_empty() {
+                    page.line(format_args!("  {mark} {names}"));
+                }
+            }
+            page.violations(WARN, "!", warnings);
+        }
+        if !self.without_variables.is_empty() {
+            let services: Vec<&str> = self.without_variables.iter().map(ServiceId::as_str).collect();
+            page.line("");
+            page.line(format_args!("{} {}", paint(DIM, "no variables for"), services.join(", ")));
+        }
+        page.line("");
+    }
+}
+
+impl Report for Migrated {
+    fn page(&self, page: &mut Page) {
+        for Verified { service, version_id } in &self.verified {
+            let action = self.plan.steps.iter().find(|step| step.service == *service).map(|step| step.action);
+            let done = match action {
+                Some(Action::Create) => "created, read back and valid",
+                Some(Action::Restore) => "restored, updated, read back and valid",
+                Some(Action::Update) => "updated, read back and valid",
+                Some(Action::Same) | None => "as it was, read and valid",
+            };
+            page.line(format_args!("{} {service} {done} {}", paint(GOOD, "✓"), paint(DIM, version_id)));
+        }
+        let optional = self.plan.without_variables.iter().filter(|service| !service.is_optional());
+        for service in optional {
+            page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
+        }
+        page.heading("Variables that can now be removed, once the application runs with its secrets");
+        page.line(format_args!("  {}", self.removable.join(" ")));
+    }
+}

@@ -1,0 +1,84 @@
+//! One file a command.
+
+mod audit;
+mod check;
+mod completions;
+mod exec;
+mod export;
+mod get;
+mod history;
+mod list;
+mod migrate;
+mod monitor;
+mod policy;
+mod rotate;
+mod template;
+
+use clap::Subcommand;
+use permisos_secrets_core::{Error, ErrorKind};
+
+use crate::context::{Context, Global, process_environment};
+use crate::output::Output;
+
+/// The commands.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show who read or changed these secrets, from CloudTrail; what is suspicious is marked
+    Audit(audit::Audit),
+    /// Check everything: identity, permissions, every secret, rotation, fallback, cost
+    Check(check::Check),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Start a program, its variables filled from secrets
+    Exec(exec::Exec),
+    /// Write the secrets as environment variables into a file that only you can read
+    Export(export::Export),
+    /// Show one config, its values redacted unless asked for
+    Get(get::Get),
+    /// Show the versions of a secret with stages and dates, never values
+    History(history::History),
+    /// List the environment's secrets as Secrets Manager has them
+    List(list::List),
+    /// Print the manual page; with a folder, write one page a command into it
+    Man(completions::Man),
+    /// Move environment variables into secrets; deletes nothing, and goes on where it failed
+    Migrate(migrate::Migrate),
+    /// Print alarms, a dashboard and a rule for failed rotations, or their likes for Prometheus and Grafana
+    Monitor(monitor::Monitor),
+    /// Print the least-privilege IAM policy for exactly these secrets
+    Policy(policy::Policy),
+    /// Replace a service's values: the compromise procedure
+    Rotate(rotate::Rotate),
+    /// Print a payload to fill in, with a comment on each field
+    Template(template::Template),
+}
+
+impl Command {
+    /// Runs the command; answers the exit code.
+    pub(crate) async fn run(self, global: Global, output: &Output) -> Result<u8, Error> {
+        let context = |global| Context::new(global, output, process_environment());
+        let found = match self {
+            Self::Audit(audit) => audit.run(&context(global)?).await?,
+            Self::Check(check) => check.run(&context(global)?).await?,
+            Self::Completions(completions) => {
+                completions.run(output);
+                None
+            }
+            Self::Exec(exec) => return exec.run(&context(global)?).await,
+            Self::Export(export) => export.run(&context(global)?).await?,
+            Self::Get(get) => get.run(&context(global)?).await?,
+            Self::History(history) => history.run(&context(global)?).await?,
+            Self::List(list) => list.run(&context(global)?).await?,
+            Self::Man(man) => man.run(output)?,
+            Self::Migrate(migrate) => {
+                let global = migrate.adapt(global);
+                migrate.run(context(global)?).await?
+            }
+            Self::Monitor(monitor) => monitor.run(&context(global)?)?,
+            Self::Policy(policy) => policy.run(&context(global)?).await?,
+            Self::Rotate(rotate) => rotate.run(context(global)?).await?,
+            Self::Template(template) => template.run(&context(global)?)?,
+        };
+        Ok(found.map_or(0, ErrorKind::exit_code))
+    }
+}

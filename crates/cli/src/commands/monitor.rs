@@ -1,0 +1,450 @@
+//! `monitor`: alarms, dashboards and rules for what the library tells.
+
+use clap::{Args, ValueEnum};
+use permisos_secrets_core::{Error, ErrorKind, Metric};
+use serde_json::{Value, json};
+
+use crate::Exit;
+use crate::context::Context;
+use crate::hcl::{Document, Hcl};
+
+/// Print alarms, a dashboard and a rule for failed rotations, or their likes for Prometheus and Grafana.
+#[derive(Args)]
+#[command(
+    after_help = "CloudWatch gets its numbers from the lines of @permisos/secrets/cloudwatch, Prometheus from the \
+collectors that docs/monitoring.md lists. Contacts nobody."
+)]
+pub(crate) struct Monitor {
+    /// What to write
+    #[arg(long, default_value = "cloudformation")]
+    format: Format,
+    /// Days after which a secret should have been rotated
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    rotation_days: u32,
+    /// The namespace of the CloudWatch metrics
+    #[arg(long, value_name = "NAME", default_value = "Permisos/Secrets", value_parser = namespace)]
+    namespace: String,
+    /// Where the runbook is read
+    #[arg(long, value_name = "URL", default_value = RUNBOOK, value_parser = url)]
+    runbook: String,
+}
+
+const RUNBOOK: &str = "https://github.com/permisos-digitales/permisos-secrets/blob/main/docs/runbook.md";
+
+/// What to write.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// A CloudFormation template: alarms, a dashboard, a rule for failed rotations, a topic for all of them
+    Cloudformation,
+    /// A Grafana dashboard on the Prometheus metrics
+    Grafana,
+    /// Prometheus alert rules
+    Prometheus,
+    /// The same as the CloudFormation template, for Terraform
+    Terraform,
+}
+
+/// What deserves an alarm, in CloudWatch and in Prometheus.
+struct Alarm {
+    name: &'static str,
+    summary: &'static str,
+    severity: &'static str,
+    /// The runbook's heading.
+    anchor: &'static str,
+    /// CloudWatch: the metric, above the threshold for so many periods of so many seconds.
+    metric: &'static str,
+    threshold: u64,
+    period: u32,
+    periods: u32,
+    /// Prometheus: the metric's condition, for so long.
+    expression: String,
+    lasting: &'static str,
+}
+
+impl Monitor {
+    pub(crate) fn run(&self, context: &Context<'_>) -> Exit {
+        let environment = context.options.environment.as_str();
+        let region = || {
+            context.options.connection.regions.first().map(String::as_str).ok_or_else(|| {
+                let message = "alarms and dashboard are of one region: give it by --region or AWS_REGION";
+                Error::new(ErrorKind::ConfigInvalid, message)
+            })
+        };
+        match self.format {
+            Format::Cloudformation => context.output.document(&self.cloudformation(environment, region()?)),
+            Format::Grafana => context.output.document(&grafana(environment)),
+            Format::Prometheus => context.output.foreign(&self.prometheus(environment)),
+            Format::Terraform => context.output.foreign(&self.terraform(environment, region()?)),
+        }
+        Ok(None)
+    }
+
+    /// In the order of their urgency.
+    fn alarms(&self) -> [Alarm; 5] {
+        let overdue = u64::from(self.rotation_days) * 24 * 3600;
+        [
+            Alarm {
+                name: "SecretsUnavailable",
+                summary: "A required secret cannot be read",
+                severity: "critical",
+                anchor: "secretsunavailable",
+                metric: "UnavailableServices",
+                threshold: 0,
+                period: 60,
+                periods: 2,
+                expression: format!("{} == 1", Metric::Unavailable.name()),
+                lasting: "2m",
+            },
+            Alarm {
+                name: "SecretsFallbackActive",
+                summary: "Environment variables stand in for Secrets Manager",
+                severity: "warning",
+                anchor: "secretsfallbackactive",
+                metric: "FallbackServices",
+                threshold: 0,
+                period: 300,
+                periods: 1,
+                expression: format!("{} == 1", Metric::FallbackActive.name()),
+                lasting: "5m",
+            },
+            Alarm {
+                name: "SecretsStale",
+                summary: "A value past its lifetime is served since it cannot be fetched anew",
+                severity: "warning",
+                anchor: "secretsstale",
+                metric: "StaleServices",
+                threshold: 0,
+                period: 300,
+                periods: 3,
+                expression: format!("{} == 1", Metric::Stale.name()),
+                lasting: "15m",
+            },
+            Alarm {
+                name: "SecretsFetchesFailing",
+                summary: "A secret cannot be fetched",
+                severity: "warning",
+                anchor: "secretsfetchesfailing",
+                metric: "FailingServices",
+                threshold: 0,
+                period: 300,
+                periods: 3,
+                expression: format!("{} > 0", Metric::ConsecutiveFailures.name()),
+                lasting: "15m",
+            },
+            Alarm {
+                name: "SecretsRotationOverdue",
+                summary: "A secret has not been rotated for too long",
+                severity: "info",
+                anchor: "secretsrotationoverdue",
+                metric: "OldestVersion",
+                threshold: overdue,
+                period: 3600,
+                periods: 1,
+                expression: format!("{} > {overdue}", Metric::VersionAge.name()),
+                lasting: "1h",
+            },
+        ]
+    }
+
+    fn describe(&self, alarm: &Alarm) -> String {
+        format!("{}. What to do: {}", alarm.summary, self.runbook_entry(alarm.anchor))
+    }
+
+    fn runbook_entry(&self, anchor: &str) -> String {
+        format!("{}#{anchor}", self.runbook)
+    }
+
+    fn cloudformation(&self, environment: &str, region: &str) -> Value {
+        let mut resources = json!({
+            "AlarmTopic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": topic(environment) } },
+            "AlarmTopicPolicy": {
+                "Type": "AWS::SNS::TopicPolicy",
+                "Properties": {
+                    "Topics": [{ "Ref": "AlarmTopic" }],
+                    "PolicyDocument": topic_policy(&json!({ "Ref": "AlarmTopic" })),
+                },
+            },
+        });
+        for alarm in self.alarms() {
+            resources[alarm.name] = json!({
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {
+                    "AlarmName": alarm_name(environment, &alarm),
+                    "AlarmDescription": self.describe(&alarm),
+                    "Namespace": self.namespace,
+                    "MetricName": alarm.metric,
+                    "Dimensions": [{ "Name": "Environment", "Value": environment }],
+                    "Statistic": "Maximum",
+                    "ComparisonOperator": "GreaterThanThreshold",
+                    "Threshold": alarm.threshold,
+                    "Period": alarm.period,
+                    "EvaluationPeriods": alarm.periods,
+                    "TreatMissingData": "notBreaching",
+                    "AlarmActions": [{ "Ref": "AlarmTopic" }],
+                    "OKActions": [{ "Ref": "AlarmTopic" }],
+                },
+            });
+        }
+        resources["Dashboard"] = json!({
+            "Type": "AWS::CloudWatch::Dashboard",
+            "Properties": {
+                "DashboardName": topic(environment),
+                "DashboardBody": self.dashboard(environment, region).to_string(),
+            },
+        });
+        resources["RotationFailed"] = json!({
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "Name": rotation_rule(environment),
+                "Description": self.rotation_description(),
+                "EventPattern": rotation_pattern(),
+                "State": "ENABLED",
+                "Targets": [{ "Id": "alarms", "Arn": { "Ref": "AlarmTopic" } }],
+            },
+        });
+        json!({
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": format!("Monitoring of the secrets of {environment}, by permisos-secrets monitor"),
+            "Resources": resources,
+            "Outputs": {
+                "AlarmTopicArn": { "Description": "Subscribe to it", "Value": { "Ref": "AlarmTopic" } },
+            },
+        })
+    }
+
+    fn terraform(&self, environment: &str, region: &str) -> String {
+        let mut terraform = Document::new("Written by `permisos-secrets monitor`. Subscribe to the topic.");
+        let topic_arn = "${aws_sns_topic.secrets.arn}";
+        terraform.block(&["resource", "aws_sns_topic", "secrets"], &[("name", topic(environment).into())]);
+        terraform.block(
+            &["resource", "aws_sns_topic_policy", "secrets"],
+            &[("arn", topic_arn.into()), ("policy", Hcl::Encoded(topic_policy(&topic_arn.into())))],
+        );
+        for alarm in self.alarms() {
+            terraform.block(
+                &["resource", "aws_cloudwatch_metric_alarm", &snake(alarm.name)],
+                &[
+                    ("alarm_name", alarm_name(environment, &alarm).into()),
+                    ("alarm_description", self.describe(&alarm).into()),
+                    ("namespace", self.namespace.as_str().into()),
+                    ("metric_name", alarm.metric.into()),
+                    ("dimensions", json!({ "Environment": environment }).into()),
+                    ("statistic", "Maximum".into()),
+                    ("comparison_operator", "GreaterThanThreshold".into()),
+                    ("threshold", alarm.threshold.into()),
+                    ("period", alarm.period.into()),
+                    ("evaluation_periods", alarm.periods.into()),
+                    ("treat_missing_data", "notBreaching".into()),
+                    ("alarm_actions", json!([topic_arn]).into()),
+                    ("ok_actions", json!([topic_arn]).into()),
+                ],
+            );
+        }
+        terraform.block(
+            &["resource", "aws_cloudwatch_dashboard", "secrets"],
+            &[
+                ("dashboard_name", topic(environment).into()),
+                ("dashboard_body", Hcl::Encoded(self.dashboard(environment, region))),
+            ],
+        );
+        terraform.block(
+            &["resource", "aws_cloudwatch_event_rule", "secrets_rotation_failed"],
+            &[
+                ("name", rotation_rule(environment).into()),
+                ("description", self.rotation_description().into()),
+                ("event_pattern", Hcl::Encoded(rotation_pattern())),
+            ],
+        );
+        terraform.block(
+            &["resource", "aws_cloudwatch_event_target", "secrets_rotation_failed"],
+            &[
+                ("rule", "${aws_cloudwatch_event_rule.secrets_rotation_failed.name}".into()),
+                ("target_id", "alarms".into()),
+                ("arn", topic_arn.into()),
+            ],
+        );
+        terraform.into_text()
+    }
+
+    /// The body of a CloudWatch dashboard.
+    fn dashboard(&self, environment: &str, region: &str) -> Value {
+        let graphs = [
+            (
+                "Services that need attention",
+                "Maximum",
+                60,
+                &["UnavailableServices", "FallbackServices", "StaleServices", "FailingServices"][..],
+            ),
+            ("Calls to Secrets Manager", "Sum", 300, &["Fetches", "FailedFetches"]),
+            ("Longest since a value was fetched or confirmed (seconds)", "Maximum", 300, &["OldestAge"]),
+            ("Longest since a version was made (seconds)", "Maximum", 3600, &["OldestVersion"]),
+        ];
+        let widgets = graphs.iter().enumerate().map(|(index, (title, statistic, period, names))| {
+            let series = names.iter().map(|name| json!([self.namespace, name, "Environment", environment]));
+            json!({
+                "type": "metric",
+                "x": index % 2 * 12,
+                "y": index / 2 * 6,
+                "width": 12,
+                "height": 6,
+                "properties": {
+                    "title": title,
+                    "view": "timeSeries",
+                    "region": region,
+                    "stat": statistic,
+                    "period": period,
+                    "metrics": series.collect::<Vec<_>>(),
+                },
+            })
+        });
+        json!({ "widgets": widgets.collect::<Vec<_>>() })
+    }
+
+    fn rotation_description(&self) -> String {
+        format!("A rotation failed. What to do: {}", self.runbook_entry("rotationfailed"))
+    }
+
+    /// YAML, in which every string is quoted as in JSON.
+    fn prometheus(&self, environment: &str) -> String {
+        let rules = self.alarms().map(|alarm| {
+            let summary = Value::from(format!("{}: {{{{ $labels.service }}}}", alarm.summary));
+            let runbook = Value::from(self.runbook_entry(alarm.anchor));
+            let Alarm { name, expression, lasting, severity, .. } = alarm;
+            format!(
+                "      - alert: {name}
+        expr: {expression}
+        for: {lasting}
+        labels:
+          environment: {}
+          severity: {severity}
+        annotations:
+          summary: {summary}
+          runbook_url: {runbook}
+",
+                Value::from(environment),
+            )
+        });
+        let (head, group) = ("# Written by `permisos-secrets monitor`.", Value::from(topic(environment)));
+        format!("{head}\ngroups:\n  - name: {group}\n    rules:\n{}", rules.concat())
+    }
+}
+
+/// Topic and dashboard bear the same name.
+fn topic(environment: &str) -> String {
+    // What a secret's name may hold and theirs may not.
+    format!("permisos-secrets-{}", environment.replace(['+', '=', '.', '@'], "-"))
+}
+
+fn alarm_name(environment: &str, alarm: &Alarm) -> String {
+    format!("{}-{}", topic(environment), alarm.name)
+}
+
+fn rotation_rule(environment: &str) -> String {
+    format!("{}-rotation-failed", topic(environment))
+}
+
+/// [What Secrets Manager tells of rotations](https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html).
+fn rotation_pattern() -> Value {
+    json!({
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS Service Event via CloudTrail"],
+        "detail": { "eventSource": ["secretsmanager.amazonaws.com"], "eventName": ["RotationAbandoned", "RotationFailed"] },
+    })
+}
+
+fn topic_policy(topic: &Value) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "LetAlarmsAndRulesPublish",
+            "Effect": "Allow",
+            "Principal": { "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"] },
+            "Action": "sns:Publish",
+            "Resource": topic,
+        }],
+    })
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// A Grafana dashboard.
+fn grafana(environment: &str) -> Value {
+    let by = |metric: Metric, labels: &str| format!("sum by ({labels}) (rate({}[$__rate_interval]))", metric.name());
+    let worst = |metric: Metric| format!("max by (service) ({})", metric.name());
+    let duration = format!(
+        "sum by (operation) (rate({}[$__rate_interval])) / sum by (operation) (rate({}[$__rate_interval]))",
+        Metric::FetchDuration.name(),
+        Metric::Fetches.name()
+    );
+    let panels = [
+        ("stat", "Unavailable", "none", worst(Metric::Unavailable), "{{service}}"),
+        ("stat", "Fallback active", "none", worst(Metric::FallbackActive), "{{service}}"),
+        ("stat", "Stale", "none", worst(Metric::Stale), "{{service}}"),
+        ("timeseries", "Failed fetches in a row", "none", worst(Metric::ConsecutiveFailures), "{{service}}"),
+        ("timeseries", "Reads", "reqps", by(Metric::Reads, "service, outcome"), "{{service}} {{outcome}}"),
+        (
+            "timeseries",
+            "Calls to Secrets Manager",
+            "reqps",
+            by(Metric::Fetches, "operation, status"),
+            "{{operation}} {{status}}",
+        ),
+        ("timeseries", "Duration of a call", "s", duration, "{{operation}}"),
+        ("timeseries", "Since a value was fetched or confirmed", "s", worst(Metric::Age), "{{service}}"),
+        ("timeseries", "Since a version was made", "s", worst(Metric::VersionAge), "{{service}}"),
+    ];
+    let datasource = json!({ "type": "prometheus", "uid": "${datasource}" });
+    let panels = panels.into_iter().enumerate().map(|(index, (kind, title, unit, expression, legend))| {
+        // The first three are flags: red is set.
+        let thresholds = json!({
+            "mode": "absolute",
+            "steps": [{ "color": "green", "value": null }, { "color": "red", "value": 1 }],
+        });
+        let defaults =
+            if kind == "stat" { json!({ "unit": unit, "thresholds": thresholds }) } else { json!({ "unit": unit }) };
+        json!({
+            "id": index + 1,
+            "type": kind,
+            "title": title,
+            "datasource": datasource,
+            "gridPos": { "x": index % 3 * 8, "y": index / 3 * 8, "w": 8, "h": 8 },
+            "fieldConfig": { "defaults": defaults, "overrides": [] },
+            "options": {},
+            "targets": [{ "refId": "A", "datasource": datasource, "expr": expression, "legendFormat": legend }],
+        })
+    });
+    json!({
+        "uid": topic(environment),
+        "title": format!("Secrets of {environment}"),
+        "tags": ["permisos-secrets"],
+        "schemaVersion": 39,
+        "editable": true,
+        "refresh": "1m",
+        "time": { "from": "now-6h", "to": "now" },
+        "templating": {
+            "list": [{ "name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus" }],
+        },
+        "panels": panels.collect::<Vec<_>>(),
+    })
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let valid = (1..=255).contains(&text.len())
+        && !text.starts_with("AWS/")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/#:".contains(c));
+    if valid { Ok(text.to_owned()) } else { Err("must be 1 to 255 characters of A-Za-z0-9._-/#:, not of AWS/") }
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let valid = text.starts_with("https://") || text.starts_with("http://");
+    if valid { Ok(text.to_owned()) } else { Err("must be an http or https URL") }
+}

@@ -1,0 +1,221 @@
+//! `policy`: least-privilege IAM from the actual names.
+
+use clap::{Args, ValueEnum};
+use permisos_secrets_aws::Decision;
+use permisos_secrets_core::permissions::{Scope, Statement, operator, reader};
+use permisos_secrets_core::{Error, ErrorKind, SecretId};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Exit;
+use crate::context::Context;
+use crate::hcl::{Document, Hcl};
+use crate::output::{BAD, GOOD, Page, Report, paint};
+
+/// Characters of a managed policy, white space not counted
+/// ([IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
+const POLICY_LIMIT: usize = 6144;
+
+/// Print the least-privilege IAM policy for exactly these secrets.
+#[derive(Args)]
+#[command(
+    after_help = "The account is that of the credentials, unless --account names it. The use of a KMS key is granted \
+for the keys that --kms-key names, through Secrets Manager only: AWS's own key needs no grant."
+)]
+pub(crate) struct Policy {
+    /// For whom
+    #[arg(long = "for", value_name = "WHO", default_value = "reader")]
+    audience: Audience,
+    /// How to write it
+    #[arg(long, default_value = "json")]
+    format: Format,
+    /// The account's number
+    #[arg(long, value_name = "NUMBER", value_parser = account)]
+    account: Option<String>,
+    /// The ARN of a customer's own KMS key that encrypts the secrets; may be given again
+    #[arg(long, value_name = "ARN", value_parser = key)]
+    kms_key: Vec<String>,
+    /// Let IAM simulate whether the caller, or --principal, may do all of it
+    #[arg(long)]
+    verify: bool,
+    /// The user's or role's ARN to verify
+    #[arg(long, value_name = "ARN", requires = "verify")]
+    principal: Option<String>,
+}
+
+/// For whom a policy is.
+#[derive(Clone, Copy, ValueEnum)]
+enum Audience {
+    /// An application: reads
+    Reader,
+    /// A person or pipeline with this tool: creates, migrates, rotates
+    Operator,
+}
+
+/// How a policy is written.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// A CloudFormation template
+    Cloudformation,
+    /// The policy document
+    Json,
+    /// A Terraform resource
+    Terraform,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    principal: String,
+    decisions: Vec<Decision>,
+    /// Statements under a condition, which the simulation knows nothing of.
+    not_simulated: Vec<&'static str>,
+}
+
+impl Policy {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
+        let scope = self.scope(context).await?;
+        let secrets = context.options.service_ids();
+        let secrets: Vec<&SecretId> = secrets.filter_map(|it| context.options.secret_ids.get(&it)).collect();
+        let statements = match self.audience {
+            Audience::Operator => operator(secrets, &scope),
+            Audience::Reader => reader(secrets, &scope),
+        };
+        if self.verify {
+            return self.verify(context, &statements).await;
+        }
+        let environment = context.options.environment.as_str();
+        let name = format!("permisos-secrets-{environment}-{}", self.audience.word());
+        let document = json!({ "Version": "2012-10-17", "Statement": statements });
+        let size = document.to_string().len();
+        if size > POLICY_LIMIT {
+            context.output.note(format_args!(
+                "The policy has {size} characters, and IAM takes {POLICY_LIMIT} in one: split it by --config files of fewer secrets."
+            ));
+        }
+        match self.format {
+            Format::Cloudformation => context.output.document(&cloudformation(&name, environment, &document)),
+            Format::Json => context.output.document(&document),
+            Format::Terraform => context.output.foreign(&terraform(&name, environment, self.audience, document)),
+        }
+        Ok(None)
+    }
+
+    /// Account and partition are asked for only where no option tells them.
+    async fn scope(&self, context: &Context<'_>) -> Result<Scope, Error> {
+        let mut scope = Scope {
+            account: self.account.clone(),
+            kms_keys: self.kms_key.clone(),
+            regions: context.options.connection.regions.clone(),
+            ..Scope::default()
+        };
+        if scope.account.is_none() {
+            match context.admin.identity().await {
+                Ok(identity) => {
+                    identity.partition().clone_into(&mut scope.partition);
+                    scope.account = Some(identity.account);
+                }
+                Err(error) if self.verify => return Err(error),
+                Err(_) => {
+                    context.output.note("No credentials: the account is `*` below. Give --account for its number.");
+                }
+            }
+        } else if let Some(region) = scope.regions.first() {
+            partition(region).clone_into(&mut scope.partition);
+        }
+        if scope.regions.is_empty() {
+            context.output.note("No region: it is `*` below. Give --region, again for each replica.");
+        }
+        Ok(scope)
+    }
+
+    async fn verify(&self, context: &Context<'_>, statements: &[Statement]) -> Exit {
+        let principal = match &self.principal {
+            Some(principal) => principal.clone(),
+            None => context.admin.identity().await?.principal(),
+        };
+        let mut decisions = vec![];
+        for Statement { action, resource, .. } in statements.iter().filter(|it| it.condition.is_none()) {
+            // IAM simulates real ARNs, not patterns.
+            let resources: Vec<String> = resource.iter().map(|it| it.replace("??????", "AbCdEf")).collect();
+            decisions.extend(context.admin.simulate(&principal, action, &resources).await?);
+        }
+        let not_simulated = statements.iter().filter(|it| it.condition.is_some()).map(|it| it.sid).collect();
+        let is_denied = decisions.iter().any(|decision| !decision.allowed);
+        context.output.report(&Verified { principal, decisions, not_simulated });
+        Ok(is_denied.then_some(ErrorKind::AccessDenied))
+    }
+}
+
+impl Audience {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Reader => "reader",
+        }
+    }
+}
+
+impl Report for Verified {
+    fn page(&self, page: &mut Page) {
+        page.heading(format_args!("What {} may do, as IAM simulates it", self.principal));
+        let rows = self.decisions.iter().map(|Decision { action, resource, allowed }| {
+            let decision = if *allowed { paint(GOOD, "allowed") } else { paint(BAD, "denied") };
+            vec![decision, action.clone(), resource.clone()]
+        });
+        page.table(&["DECISION", "ACTION", "RESOURCE"], rows);
+        for sid in &self.not_simulated {
+            page.line(format_args!("{sid} depends on a condition and was not simulated"));
+        }
+    }
+}
+
+fn cloudformation(name: &str, environment: &str, document: &Value) -> Value {
+    json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": format!("Access to the secrets of {environment}, by permisos-secrets policy"),
+        "Resources": {
+            "SecretsPolicy": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": { "ManagedPolicyName": name, "PolicyDocument": document },
+            },
+        },
+        "Outputs": { "PolicyArn": { "Value": { "Ref": "SecretsPolicy" } } },
+    })
+}
+
+fn terraform(name: &str, environment: &str, audience: Audience, document: Value) -> String {
+    let mut terraform = Document::new("Written by `permisos-secrets policy`: attach it to the role that needs it.");
+    let description = format!(
+        "The secrets of {environment}, for an {}",
+        match audience {
+            Audience::Operator => "operator",
+            Audience::Reader => "application",
+        }
+    );
+    let resource = format!("secrets_{}", audience.word());
+    terraform.block(
+        &["resource", "aws_iam_policy", &resource],
+        &[("name", name.into()), ("description", description.into()), ("policy", Hcl::Encoded(document))],
+    );
+    terraform.into_text()
+}
+
+fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+fn account(text: &str) -> Result<String, &'static str> {
+    let valid = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if valid { Ok(text.to_owned()) } else { Err("must be the twelve digits of an account") }
+}
+
+fn key(text: &str) -> Result<String, &'static str> {
+    let valid = text.starts_with("arn:aws") && text.contains(":kms:") && text.contains(":key/");
+    // IAM does not resolve aliases in resources.
+    if valid { Ok(text.to_owned()) } else { Err("must be a key's ARN like arn:aws:kms:us-east-1:123456789012:key/…") }
+}

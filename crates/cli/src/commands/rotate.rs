@@ -1,0 +1,315 @@
+//! `rotate`: new values for a service, by the way that its issuer allows. The compromise procedure.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Read, stdin};
+use std::time::Duration;
+
+use clap::Args;
+use permisos_secrets_aws::{Description, TrailEvent};
+use permisos_secrets_core::{Draft, Error, ErrorKind, SecretId, Service, ServiceId, Stage, UnixTime};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::migrate::read_back;
+use crate::Exit;
+use crate::context::{Context, now};
+use crate::dates::date;
+use crate::output::{BAD, DIM, GOOD, Page, Report, paint};
+use crate::prompt;
+
+/// 256 bits, as 64 hexadecimal digits: as long as the longest hash that signs tokens (RFC 7518, HS512).
+const RANDOM_BYTES: usize = 32;
+/// How far back an emergency looks in CloudTrail.
+const LOOK_BACK: Duration = Duration::from_hours(6);
+const EVENT_LIMIT: usize = 20;
+/// A value from standard input.
+const INPUT_LIMIT: u64 = 65_536;
+
+/// Replace a service's values: the compromise procedure.
+///
+/// security: new random values, stored at once; sessions and tokens of before stay valid until the previous version is
+/// no longer honoured. database: the rotation function that is attached to the secret. Others: create the new value at
+/// the issuer, then give it here, at the prompt or as a JSON object of fields on standard input.
+#[derive(Args)]
+pub(crate) struct Rotate {
+    /// The service, e.g. security
+    service: String,
+    /// Only these fields, e.g. jwtSecret
+    #[arg(long, value_name = "NAME")]
+    field: Vec<String>,
+    /// Read new values from standard input, as a JSON object of fields
+    #[arg(long)]
+    stdin: bool,
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Also show the checklist of a compromise, and what CloudTrail knows of the last hours
+    #[arg(long)]
+    emergency: bool,
+    /// How long a rotation function may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    timeout: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rotated {
+    service: ServiceId,
+    secret_id: SecretId,
+    fields: Vec<String>,
+    from: Option<String>,
+    to: String,
+    emergency: Option<Emergency>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Emergency {
+    /// What is still to do.
+    checklist: Vec<String>,
+    events: Vec<TrailEvent>,
+    /// Why CloudTrail could not be read.
+    events_error: Option<Error>,
+    #[serde(skip)]
+    since: UnixTime,
+}
+
+impl Rotate {
+    pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
+        context.options.connection.regions = vec![context.admin.region().await?];
+        let context = &context;
+        let service = context.service(&self.service)?;
+        let secret_id = context.secret(&service)?.clone();
+        let Some(about) = context.admin.describe(&secret_id).await? else {
+            let message = format!("{secret_id} does not exist: `migrate` or `template {service}` makes it");
+            return Err(Error::of(service, ErrorKind::NotFound, message));
+        };
+        let is_by_function = !self.stdin && about.rotation.function.is_some();
+        if service == Service::Database && !self.stdin && about.rotation.function.is_none() {
+            return Err(no_function(&service, &about));
+        }
+        let (fields, to) = if is_by_function {
+            self.confirm(&format!("Let {} rotate {service} now?", about.rotation.function.as_deref().unwrap_or("")))?;
+            (vec![], self.by_function(context, &service, &secret_id).await?)
+        } else {
+            let Some(stored) = context.admin.value(&secret_id, Stage::Current).await?.and_then(|it| it.text) else {
+                let message =
+                    format!("{secret_id} holds no text to change: `template {service}` shows what it should hold");
+                return Err(Error::of(service, ErrorKind::Invalid, message));
+            };
+            let new = self.new_values(&service, &stored)?;
+            let draft = context.options.amend(&service, stored.expose_secret(), &new.0)?;
+            let fields: Vec<String> = new.0.keys().cloned().collect();
+            self.confirm(&format!("Replace {} of {service} in {}?", fields.join(", "), context.options.environment))?;
+            (fields, store(context, &service, &secret_id, &draft).await?)
+        };
+        let emergency = if self.emergency { Some(emergency(context, &service).await) } else { None };
+        context.output.report(&Rotated { service, secret_id, fields, from: about.current, to, emergency });
+        Ok(None)
+    }
+
+    fn confirm(&self, question: &str) -> Result<(), Error> {
+        if self.yes || prompt::confirm(question, "--yes")? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::ConfigInvalid, "not confirmed: nothing is changed"))
+    }
+
+    /// The new values of the fields: random ones, those of standard input, or what a person types.
+    fn new_values(&self, service: &ServiceId, stored: &SecretString) -> Result<NewValues, Error> {
+        let known = self.fields(service, stored)?;
+        let mut new = NewValues(Map::new());
+        if self.stdin {
+            let mut text = Zeroizing::new(String::new());
+            let read = stdin().take(INPUT_LIMIT).read_to_string(&mut text);
+            let object = read.ok().and_then(|_| serde_json::from_str::<Map<String, Value>>(&text).ok());
+            let Some(object) = object.filter(|object| !object.is_empty()) else {
+                let message = "standard input is no JSON object of fields, such as { \"privateKey\": \"…\" }";
+                return Err(Error::of(service.clone(), ErrorKind::Invalid, message));
+            };
+            new.0 = object;
+        } else if *service == Service::Security {
+            for field in known {
+                new.0.insert(field, random()?.as_str().into());
+            }
+        } else {
+            if !stdin().is_terminal() {
+                let message = format!("nobody is there to type the new values of {service}: give --stdin");
+                return Err(Error::of(service.clone(), ErrorKind::ConfigInvalid, message));
+            }
+            for field in known {
+                let value = prompt::hidden(&format!("New {field} (empty: as it is)"))?;
+                if !value.is_empty() {
+                    new.0.insert(field, value.as_str().into());
+                }
+            }
+            if new.0.is_empty() {
+                return Err(Error::new(ErrorKind::ConfigInvalid, "no new value was given: nothing is changed"));
+            }
+        }
+        Ok(new)
+    }
+
+    /// The fields to replace: those asked for, else those that an issuer renews.
+    fn fields(&self, service: &ServiceId, stored: &SecretString) -> Result<Vec<String>, Error> {
+        let stored: NewValues = NewValues(serde_json::from_str(stored.expose_secret()).unwrap_or_default());
+        let renewed: &[&str] = match service {
+            ServiceId::BuiltIn(Service::Database | Service::GovernmentPortal | Service::Redis) => &["password"],
+            ServiceId::BuiltIn(Service::Security) => &["sessionSecret", "jwtSecret", "internalApiKey"],
+            ServiceId::BuiltIn(Service::Stripe) => &["publicKey", "privateKey", "webhookSecret"],
+            ServiceId::BuiltIn(Service::Email) => &["smtpUser", "smtpPassword"],
+            ServiceId::BuiltIn(Service::Monitoring) | ServiceId::Custom(_) => &[],
+        };
+        let renewed: Vec<String> = if renewed.is_empty() {
+            stored.0.keys().cloned().collect()
+        } else {
+            renewed.iter().map(|&field| field.to_owned()).collect()
+        };
+        if self.field.is_empty() {
+            return Ok(renewed);
+        }
+        if let Some(unknown) = self.field.iter().find(|field| !renewed.contains(field)) {
+            let message = format!("{unknown} of {service} is not renewed; fields are {}", renewed.join(", "));
+            return Err(Error::of(service.clone(), ErrorKind::ConfigInvalid, message));
+        }
+        Ok(self.field.clone())
+    }
+
+    /// AWS changes the database first and moves AWSCURRENT last: only then it is done.
+    async fn by_function(
+        &self,
+        context: &Context<'_>,
+        service: &ServiceId,
+        secret_id: &SecretId,
+    ) -> Result<String, Error> {
+        let version = context.admin.rotate(secret_id).await?;
+        for _ in 0..self.timeout.max(1) {
+            let stored = context.admin.value(secret_id, Stage::Current).await?;
+            if let Some(stored) = stored.filter(|stored| stored.version_id == version)
+                && let Some(text) = stored.text
+            {
+                context.options.check(service, text.expose_secret())?;
+                return Ok(version);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let message = format!(
+            "{service}: the function has not finished after {} s. The old version is still current and works; look at \
+             the function's log, then at `history {service}`",
+            self.timeout
+        );
+        Err(Error::of(service.clone(), ErrorKind::Timeout, message))
+    }
+}
+
+/// Zeroed when dropped.
+struct NewValues(Map<String, Value>);
+
+impl Drop for NewValues {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+async fn store(
+    context: &Context<'_>,
+    service: &ServiceId,
+    secret_id: &SecretId,
+    draft: &Draft,
+) -> Result<String, Error> {
+    let text = SecretString::from(draft.text().as_str());
+    let version = context.admin.put(secret_id, &text).await?;
+    read_back(context, service, secret_id, &text, Some(&version)).await
+}
+
+fn random() -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
+    getrandom::fill(&mut *bytes)
+        .map_err(|_| Error::new(ErrorKind::Unavailable, "the system gives no random numbers"))?;
+    let mut text = Zeroizing::new(String::with_capacity(2 * RANDOM_BYTES));
+    for byte in *bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+fn no_function(service: &ServiceId, about: &Description) -> Error {
+    let message = format!(
+        "{} has no rotation function, and a new password has to be set in the database too. Either attach one \
+         (docs/guide, rotation), or by hand: ALTER ROLE … PASSWORD '…'; in the database, and at once \
+         permisos-secrets rotate {service} --stdin with {{ \"password\": \"…\" }}",
+        about.name
+    );
+    Error::of(service.clone(), ErrorKind::ConfigInvalid, message)
+}
+
+async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
+    let since = UnixTime(now().0.saturating_sub(u64::try_from(LOOK_BACK.as_millis()).unwrap_or_default()));
+    let (events, events_error) = match context.admin.events(since, EVENT_LIMIT).await {
+        Ok(events) => (events, None),
+        Err(error) => (vec![], Some(error)),
+    };
+    let hours = context.options.cache.previous_for.as_secs() / 3600;
+    let minutes = context.options.cache.ttl.as_secs().div_ceil(60);
+    let issuer = match service {
+        ServiceId::BuiltIn(Service::Security) => format!(
+            "sessions and tokens signed with the old keys are honoured for {hours} h: to end them now, run \
+             `permisos-secrets rotate security` once more and restart the application"
+        ),
+        ServiceId::BuiltIn(Service::Stripe) => "revoke the old keys in Stripe's dashboard, and look at its log".into(),
+        ServiceId::BuiltIn(Service::Email) => "delete the old SMTP credentials' access key in IAM".into(),
+        ServiceId::BuiltIn(Service::Database) => "end the old sessions in the database (pg_terminate_backend)".into(),
+        _ => "revoke the old value where it was issued".to_owned(),
+    };
+    let checklist = vec![
+        issuer,
+        format!("restart the application, or wait {minutes} min: that long a process may hold the old value"),
+        "read the events below, and by `permisos-secrets audit`: who read it, from where".to_owned(),
+        "find how it came out; rotate whatever else lay beside it".to_owned(),
+    ];
+    Emergency { checklist, events, events_error, since }
+}
+
+impl Report for Rotated {
+    fn page(&self, page: &mut Page) {
+        let fields = if self.fields.is_empty() { "by its function".to_owned() } else { self.fields.join(", ") };
+        page.line(format_args!("{} {} rotated: {fields}", paint(GOOD, "✓"), self.service));
+        let from = self.from.as_deref().unwrap_or("-");
+        page.line(format_args!("{} read back and valid: {}", paint(GOOD, "✓"), paint(DIM, &self.to)));
+        page.line(format_args!("{} the version before is AWSPREVIOUS: {}", paint(GOOD, "✓"), paint(DIM, from)));
+        let Some(emergency) = &self.emergency else { return };
+        page.heading("What is left to do");
+        for item in &emergency.checklist {
+            page.line(format_args!("☐ {item}"));
+        }
+        page.heading(format_args!(
+            "What CloudTrail knows since {} (it is about fifteen minutes late)",
+            date(emergency.since)
+        ));
+        if let Some(error) = &emergency.events_error {
+            page.line(format_args!("{} {error}", paint(BAD, "✗")));
+        } else if emergency.events.is_empty() {
+            page.line("nothing");
+        } else {
+            let rows = emergency.events.iter().map(|event| {
+                let outcome = event.error.as_ref().map_or_else(|| "ok".to_owned(), |error| paint(BAD, error));
+                let secret = event.secret.clone().unwrap_or_default();
+                vec![
+                    date(event.at),
+                    event.operation.clone(),
+                    event.principal.clone(),
+                    event.address.clone(),
+                    secret,
+                    outcome,
+                ]
+            });
+            page.table(&["WHEN", "WHAT", "WHO", "FROM", "SECRET", "OUTCOME"], rows);
+        }
+    }
+}

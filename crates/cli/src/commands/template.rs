@@ -1,0 +1,25 @@
+//! `template`: a payload to fill in.
+
+use clap::Args;
+use permisos_secrets_core::schema;
+
+use crate::Exit;
+use crate::context::Context;
+
+/// Print a payload to fill in, with a comment on each field; plain JSON by --json.
+#[derive(Args)]
+pub(crate) struct Template {
+    /// The service, e.g. database
+    service: String,
+}
+
+impl Template {
+    pub(crate) fn run(self, context: &Context<'_>) -> Exit {
+        let service = context.service(&self.service)?;
+        let text = schema::template(&service, context.options.definition(&service));
+        let is_kept = |line: &&str| !context.output.is_json() || !line.trim_start().starts_with("//");
+        let lines: Vec<&str> = text.lines().filter(is_kept).collect();
+        context.output.text(&format!("{}\n", lines.join("\n")));
+        Ok(None)
+    }
+}

@@ -1,0 +1,165 @@
+//! What every command needs: the options by which an application would start, its variables, a client for AWS.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, ValueEnum};
+use permisos_secrets::Secrets;
+use permisos_secrets_aws::Admin;
+use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, UnixTime, Variables};
+use serde_json::{Map, Value};
+
+use crate::dotenv;
+use crate::output::Output;
+
+/// What may stand before or after every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// The options of the application, as a JSON file
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
+    pub(crate) config: Option<PathBuf>,
+    /// Read variables from this file instead of the process
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
+    pub(crate) env_file: Option<PathBuf>,
+    /// The deployment environment, e.g. production
+    #[arg(long, short, global = true, value_name = "NAME", help_heading = "Options of the application")]
+    pub(crate) environment: Option<String>,
+    /// Where values come from: aws, agent or environment
+    #[arg(long, global = true, value_name = "SOURCE", help_heading = "Options of the application")]
+    pub(crate) source: Option<String>,
+    /// The region; given again, its replicas
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Options of the application")]
+    pub(crate) region: Vec<String>,
+    /// A profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Options of the application")]
+    pub(crate) profile: Option<String>,
+    /// Another endpoint than AWS's, e.g. an emulator
+    #[arg(long, global = true, value_name = "URL", help_heading = "Options of the application")]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    /// Always
+    Always,
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Never
+    Never,
+}
+
+/// What every command needs.
+pub(crate) struct Context<'o> {
+    /// The options, checked.
+    pub(crate) options: Options,
+    /// The variables of the catalogue that are set.
+    pub(crate) variables: Variables,
+    /// Where reports and notes go.
+    pub(crate) output: &'o Output,
+    /// The administrator's calls.
+    pub(crate) admin: Admin,
+    given: Map<String, Value>,
+    environment: BTreeMap<String, String>,
+}
+
+impl<'o> Context<'o> {
+    /// Checks the options: those of the file, then those of the command line.
+    pub(crate) fn new(
+        global: Global,
+        output: &'o Output,
+        mut environment: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        if let Some(file) = &global.env_file {
+            environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
+            environment.extend(dotenv::read(file, output)?);
+        }
+        let mut given = match &global.config {
+            Some(file) => read_config(file)?,
+            None => Map::new(),
+        };
+        let texts = [
+            ("environment", global.environment),
+            ("source", global.source),
+            ("profile", global.profile),
+            ("endpointUrl", global.endpoint_url),
+        ];
+        given.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+        if !global.region.is_empty() {
+            given.remove("region");
+            given.insert("regions".to_owned(), global.region.into());
+        }
+        let (mut options, mut variables) = Options::parse(&given, &environment)?;
+        options.started_at = now();
+        for (variable, path) in
+            variables.files().into_iter().map(|(it, path)| (it, path.to_owned())).collect::<Vec<_>>()
+        {
+            variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
+        }
+        let admin = Admin::new(&options.connection);
+        Ok(Self { options, variables, output, admin, given, environment })
+    }
+
+    /// The secrets as an application would open them, with these options changed.
+    pub(crate) fn secrets(&self, changed: &[(&str, Value)]) -> Result<Secrets, Error> {
+        let mut given = self.given.clone();
+        // The application's sealed snapshot is its own: what a command fetched, perhaps one service only, must not
+        // replace it.
+        given.remove("snapshot");
+        let mut builder = Secrets::builder().options(given).variables(self.environment.clone());
+        for (name, value) in changed {
+            builder = builder.option(name, value.clone());
+        }
+        builder.connect(permisos_secrets_aws::connect).build()
+    }
+
+    /// What every secret's name starts with, up to the environment.
+    pub(crate) fn prefix(&self) -> &str {
+        self.given.get("prefix").and_then(Value::as_str).unwrap_or("permisos")
+    }
+
+    /// The secret of a service that the options ask for.
+    pub(crate) fn secret(&self, service: &ServiceId) -> Result<&SecretId, Error> {
+        self.options.secret_ids.get(service).ok_or_else(|| Error::not_configured(service))
+    }
+
+    /// The service of that name, if the options ask for it.
+    pub(crate) fn service(&self, name: &str) -> Result<ServiceId, Error> {
+        let service = ServiceId::from(name);
+        if self.options.secret_ids.contains_key(&service) {
+            return Ok(service);
+        }
+        let known: Vec<String> = self.options.service_ids().map(|known| known.to_string()).collect();
+        let known = if known.is_empty() { Service::ALL.map(Service::as_str).join(", ") } else { known.join(", ") };
+        Err(Error::new(ErrorKind::ConfigInvalid, format!("there is no such service; known are {known}")))
+    }
+}
+
+/// The process's own variables, as far as they are text.
+pub(crate) fn process_environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The wall clock, for dates only.
+pub(crate) fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime(u64::try_from(since.as_millis()).unwrap_or_default())
+}
+
+fn read_config(file: &std::path::Path) -> Result<Map<String, Value>, Error> {
+    let wrong = |why: String| Error::new(ErrorKind::ConfigInvalid, format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read ({})", error.kind())))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        wrong(format!("is no JSON object of options (line {line}, column {column})"))
+    })
+}

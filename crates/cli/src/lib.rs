@@ -1,0 +1,71 @@
+#![doc = include_str!("../README.md")]
+
+mod commands;
+mod context;
+mod dates;
+mod dotenv;
+mod hcl;
+mod mask;
+mod output;
+mod prompt;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+use permisos_secrets_core::{Error, ErrorKind};
+
+use commands::Command;
+use context::Global;
+use output::Output;
+
+/// The program's name.
+const NAME: &str = "permisos-secrets";
+/// The exit code for a command line that is not understood: `EX_USAGE` of sysexits.h, beside those of the error table.
+const USAGE: u8 = 64;
+
+/// From a `.env` file to a monitored production: typed application secrets in AWS Secrets Manager.
+#[derive(clap::Parser)]
+#[command(name = NAME, version, max_term_width = 120, propagate_version = true)]
+#[command(after_help = "Values are never shown unless a command says so (get --reveal, export, exec).\n\
+Exit codes: 0 well; 64 a command line not understood; each kind of error has its own.")]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How a command ended that had no error: with what it reports, it may still say that something is wrong.
+type Exit = Result<Option<ErrorKind>, Error>;
+
+/// Runs one command line, the program's name first, and returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
+    let matches = match Arguments::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors; to print may fail only where nobody listens.
+            let _ = error.print();
+            return if error.use_stderr() { USAGE } else { 0 };
+        }
+    };
+    let Arguments { global, command } = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return USAGE;
+        }
+    };
+    let output = Output::new(&global);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(command.run(global, &output)),
+        Err(error) => Err(Error::new(ErrorKind::Unavailable, format!("no threads: {}", error.kind()))),
+    };
+    match exit {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            error.kind().exit_code()
+        }
+    }
+}

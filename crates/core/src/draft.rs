@@ -1,0 +1,291 @@
+//! Payloads before they are stored: made from variables or from what an operator typed, checked as a reader would, and
+//! compared with what is stored, without showing either.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use crate::environment::Variables;
+use crate::error::{Error, ErrorKind, Rule, Violation};
+use crate::options::{CustomSecret, FieldType, Options};
+use crate::schema::{self, Context, Wiped};
+use crate::service::{Service, ServiceId};
+
+/// The payload of one secret, valid, not stored yet.
+pub struct Draft {
+    payload: Wiped,
+    /// What is worth a warning.
+    pub warnings: Vec<Violation>,
+}
+
+/// What storing a draft does to one field. Holds no value.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FieldChange {
+    /// The field as a JSON pointer, e.g. `/ssl/ca`.
+    pub path: String,
+    /// What happens to it.
+    pub change: Change,
+}
+
+/// What happens to a field.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// Its value becomes another.
+    Changed,
+    /// The draft does not name it: it stays as it is stored.
+    Kept,
+    /// Its value is stored already.
+    Same,
+}
+
+impl Options {
+    /// The secret that the variables make for a service; `None` where none of its variables is set.
+    pub fn draft(&self, service: &ServiceId, variables: &Variables) -> Result<Option<Draft>, Error> {
+        let custom = self.definition(service);
+        if variables.of(service, custom).is_empty() {
+            return Ok(None);
+        }
+        let (mut payload, parsed) = schema::assemble(service, custom, &self.context(variables))?;
+        if let Value::Object(fields) = &mut payload.0 {
+            store_types(fields, service, custom);
+        }
+        Ok(Some(Draft { payload, warnings: parsed.warnings }))
+    }
+
+    /// A stored payload with some fields replaced, checked as a reader would: nothing is stored that cannot be read.
+    pub fn amend(&self, service: &ServiceId, stored: &str, fields: &Map<String, Value>) -> Result<Draft, Error> {
+        let mut payload = Wiped(parse(service, stored)?);
+        merge(&mut payload.0, &Value::Object(fields.clone()));
+        let warnings = self.check(service, &schema::exact_json(&payload.0))?;
+        Ok(Draft { payload, warnings })
+    }
+
+    /// Checks a payload as a reader would; answers what is worth a warning.
+    pub fn check(&self, service: &ServiceId, payload: &str) -> Result<Vec<Violation>, Error> {
+        let variables = Variables::default();
+        let parsed = schema::parse_payload(service, self.definition(service), payload, &self.context(&variables));
+        parsed.map(|parsed| parsed.warnings).map_err(|violations| {
+            let summary = format!("the payload of {service} is not valid");
+            Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
+        })
+    }
+
+    /// The definition of a custom secret.
+    pub fn definition(&self, service: &ServiceId) -> Option<&CustomSecret> {
+        self.custom.iter().find(|custom| custom.id == *service)
+    }
+
+    fn context<'a>(&'a self, variables: &'a Variables) -> Context<'a> {
+        Context {
+            environment: &self.environment,
+            region: self.connection.regions.first().map(String::as_str),
+            today: self.started_at,
+            variables,
+            database: &self.database,
+        }
+    }
+}
+
+impl Draft {
+    /// The payload as JSON **with its values**. Zeroed when dropped.
+    pub fn text(&self) -> Zeroizing<String> {
+        schema::exact_json(&self.payload.0)
+    }
+
+    /// What storing it would do to each field of what is stored, if anything is.
+    pub fn changes(&self, stored: Option<&str>) -> Vec<FieldChange> {
+        let stored = Wiped(stored.and_then(|stored| serde_json::from_str(stored).ok()).unwrap_or_default());
+        let mut changes = vec![];
+        compare("", Some(&self.payload.0), &stored.0, &mut changes);
+        changes
+    }
+
+    /// The draft with those fields of what is stored that it does not name: storing it deletes nothing.
+    pub fn over(&self, options: &Options, service: &ServiceId, stored: &str) -> Result<Self, Error> {
+        let Value::Object(fields) = &self.payload.0 else { return options.amend(service, stored, &Map::new()) };
+        options.amend(service, stored, fields)
+    }
+}
+
+/// Numbers and flags as such, not as the text of a variable; the names that AWS's rotation functions read.
+fn store_types(fields: &mut Map<String, Value>, service: &ServiceId, custom: Option<&CustomSecret>) {
+    for (name, value) in &mut *fields {
+        let kind = custom.and_then(|custom| custom.fields.get(name)).map(|field| field.kind);
+        let is_number = matches!(service, ServiceId::BuiltIn(_)) && matches!(name.as_str(), "db" | "port");
+        let Some(text) = value.as_str() else { continue };
+        if is_number || kind == Some(FieldType::Integer) {
+            if let Ok(number) = text.trim().parse::<i64>() {
+                *value = number.into();
+            }
+        } else if kind == Some(FieldType::Boolean)
+            && let Some(flag) = schema::boolean_word(text)
+        {
+            *value = flag.into();
+        }
+    }
+    if *service == Service::Database {
+        if let Some(database) = fields.get("database").cloned() {
+            fields.insert("dbname".to_owned(), database);
+        }
+        fields.insert("engine".to_owned(), json!("postgres"));
+    }
+}
+
+fn parse(service: &ServiceId, stored: &str) -> Result<Value, Error> {
+    if let Ok(value @ Value::Object(_)) = serde_json::from_str(stored) {
+        return Ok(value);
+    }
+    let message = "is no JSON object: its fields cannot be kept".to_owned();
+    let violation = Violation { path: String::new(), rule: Rule::Json, message };
+    let summary = format!("what is stored for {service} is not valid");
+    Err(Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, vec![violation]))
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn compare(path: &str, draft: Option<&Value>, stored: &Value, changes: &mut Vec<FieldChange>) {
+    let nothing = Map::new();
+    let (draft_fields, stored_fields) = (draft.and_then(Value::as_object), stored.as_object());
+    if draft_fields.is_some_and(|it| !it.is_empty()) || stored_fields.is_some_and(|it| !it.is_empty()) {
+        let (draft_fields, stored_fields) = (draft_fields.unwrap_or(&nothing), stored_fields.unwrap_or(&nothing));
+        let left = stored_fields.keys().filter(|name| !draft_fields.contains_key(*name));
+        for name in draft_fields.keys().chain(left) {
+            let below = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let stored = stored_fields.get(name).unwrap_or(&Value::Null);
+            compare(&below, draft_fields.get(name), stored, changes);
+        }
+        return;
+    }
+    let change = match (draft, stored) {
+        (None, _) => Change::Kept,
+        (Some(_), Value::Null) => Change::Added,
+        (Some(draft), stored) if is_same(draft, stored) => Change::Same,
+        (Some(_), _) => Change::Changed,
+    };
+    changes.push(FieldChange { path: path.to_owned(), change });
+}
+
+/// A port is the same as number and as digits.
+fn is_same(draft: &Value, stored: &Value) -> bool {
+    let digits = |value: &Value| value.as_i64().map(|number| number.to_string());
+    draft == stored || (digits(draft).is_some() && digits(draft).as_deref() == stored.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
+
+    use super::*;
+
+    fn options(environment: &str) -> Options {
+        let given = json!({ "environment": environment, "source": "aws", "region": "us-east-1" });
+        let none: [(&str, &str); 0] = [];
+        Options::parse(given.as_object().unwrap(), none).unwrap().0
+    }
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        Variables::new(pairs.iter().copied(), &[])
+    }
+
+    #[test]
+    fn a_database_is_stored_under_the_names_that_rotation_functions_read() {
+        let url = format!("postgres://app:{CANARY}@db:5433/permisos?sslmode=require");
+        let service = Service::Database.into();
+        let draft = options("production").draft(&service, &variables(&[("DATABASE_URL", &url)])).unwrap().unwrap();
+        let stored: Value = serde_json::from_str(&draft.text()).unwrap();
+        assert_eq!((&stored["dbname"], &stored["database"]), (&json!("permisos"), &json!("permisos")));
+        assert_eq!(
+            (&stored["engine"], &stored["port"], &stored["ssl"]),
+            (&json!("postgres"), &json!(5433), &json!({}))
+        );
+    }
+
+    #[test]
+    fn a_service_without_variables_makes_no_draft_and_one_with_bad_ones_an_error_with_all_of_it() {
+        let options = options("production");
+        assert!(options.draft(&Service::Redis.into(), &variables(&[])).unwrap().is_none());
+        let error = options.draft(&Service::Security.into(), &variables(&[("JWT_SECRET", CANARY)])).err().unwrap();
+        assert_eq!(error.violations().len(), 2);
+        assert_no_leak(&format!("{error:?}"), "an error");
+    }
+
+    #[test]
+    fn a_comparison_tells_what_happens_to_each_field_and_no_value() {
+        let (options, service) = (options("staging"), ServiceId::from(Service::Redis));
+        let variables = variables(&[("REDIS_HOST", "cache"), ("REDIS_PORT", "6380"), ("REDIS_PASSWORD", CANARY)]);
+        let draft = options.draft(&service, &variables).unwrap().unwrap();
+        let stored = json!({ "host": "old", "port": "6380", "note": CANARY }).to_string();
+        let changes = draft.changes(Some(&stored));
+        assert_eq!(
+            serde_json::to_value(&changes).unwrap(),
+            json!([
+                { "path": "/host", "change": "changed" },
+                { "path": "/port", "change": "same" },
+                { "path": "/password", "change": "added" },
+                { "path": "/note", "change": "kept" },
+            ])
+        );
+        let merged = draft.over(&options, &service, &stored).unwrap();
+        assert!(merged.text().contains("note"));
+        assert!(
+            draft
+                .over(&options, &service, &merged.text())
+                .unwrap()
+                .changes(Some(&merged.text()))
+                .iter()
+                .all(|change| change.change == Change::Same)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_stored() {
+        let (options, service) = (options("production"), ServiceId::from(Service::Stripe));
+        let stored = json!({ "publicKey": "pk_live_1", "privateKey": "sk_live_1", "webhookSecret": "whsec_1" });
+        let fields = json!({ "privateKey": CANARY });
+        let error = options.amend(&service, &stored.to_string(), fields.as_object().unwrap()).err().unwrap();
+        assert_eq!(error.violations()[0].path, "/privateKey");
+        assert_no_leak(&format!("{error:?} {error}"), "an error");
+        assert!(options.amend(&service, CANARY, &Map::new()).is_err());
+    }
+
+    /// Every variable of the catalogue, through a secret and back.
+    #[test]
+    fn variables_of_a_config_make_the_same_config() {
+        let sets: [&[(&str, &str)]; 5] = [
+            &[("DATABASE_URL", "postgres://a%40b:p%23w@db:5433/permisos?sslmode=no-verify&schema=public")],
+            &[("DB_HOST", "::1"), ("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PASSWORD", "p"), ("DB_SSL", "false")],
+            &[("REDIS_URL", "rediss://user:p%2Fw@cache:6380/2")],
+            &[("SESSION_SECRET", "0123456789abcdef0123456789abcdef"), ("JWT_SECRET", "j"), ("INTERNAL_API_KEY", "i")],
+            &[("EMAIL_USER", "u"), ("EMAIL_PASS", "p"), ("EMAIL_FROM", "a@b.mx")],
+        ];
+        let options = options("staging");
+        for set in sets {
+            let before = variables(set);
+            let service = Service::ALL
+                .map(ServiceId::from)
+                .into_iter()
+                .find(|service| !before.of(service, None).is_empty())
+                .unwrap();
+            let (_, parsed) = schema::assemble(&service, None, &options.context(&before)).unwrap();
+            let back = parsed.config.variables(None);
+            let back: Vec<_> = back.iter().map(|it| (it.name.as_str(), it.value.expose_secret())).collect();
+            let after = variables(&back);
+            let (_, again) = schema::assemble(&service, None, &options.context(&after)).unwrap();
+            assert_eq!(*parsed.config.expose_json(), *again.config.expose_json());
+        }
+    }
+}

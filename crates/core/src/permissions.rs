@@ -1,0 +1,159 @@
+//! Least privilege: what a reader and an operator must be allowed, from the names in use. The one place that says so.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::name::SecretId;
+
+/// Where the secrets are, as far as it is known. What is not known becomes `*` in a resource.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Scope {
+    /// `aws`, `aws-cn` or `aws-us-gov`; empty counts as `aws`.
+    pub partition: String,
+    /// The account's number.
+    pub account: Option<String>,
+    /// The primary region and its replicas.
+    pub regions: Vec<String>,
+    /// The ARNs of the customer's own KMS keys; AWS's own key for Secrets Manager needs no grant.
+    pub kms_keys: Vec<String>,
+}
+
+/// One statement of an IAM policy. In JSON it is as IAM takes it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    /// The statement's name.
+    pub sid: &'static str,
+    /// Always `Allow`.
+    pub effect: &'static str,
+    /// The actions, in alphabetical order.
+    pub action: Vec<&'static str>,
+    /// The resources that they are allowed on.
+    pub resource: Vec<String>,
+    /// Under which condition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Value>,
+}
+
+/// What an application needs to read these secrets: nothing else, and nothing less.
+pub fn reader<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope) -> Vec<Statement> {
+    let mut statements = vec![
+        allow("ReadSecrets", &["secretsmanager:GetSecretValue"], scope.resources(secrets)),
+        // The action knows no resource: which secrets are read is decided by the statement above.
+        allow("ReadSecretsInOneCall", &["secretsmanager:BatchGetSecretValue"], everything()),
+    ];
+    statements.extend(scope.keys("DecryptSecrets", &["kms:Decrypt"]));
+    statements
+}
+
+/// What a person or pipeline needs to check, create, migrate and rotate these secrets with the operator's tool.
+pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope) -> Vec<Statement> {
+    let actions = [
+        "secretsmanager:CreateSecret",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:ListSecretVersionIds",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:RestoreSecret",
+        "secretsmanager:RotateSecret",
+        "secretsmanager:TagResource",
+        "secretsmanager:UpdateSecret",
+    ];
+    let account = [
+        "cloudtrail:LookupEvents",
+        "secretsmanager:BatchGetSecretValue",
+        "secretsmanager:ListSecrets",
+        "sts:GetCallerIdentity",
+    ];
+    let mut statements = vec![
+        allow("ManageSecrets", &actions, scope.resources(secrets)),
+        allow("ListSecretsAndEvents", &account, everything()),
+    ];
+    statements.extend(scope.keys("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"]));
+    statements
+}
+
+impl Scope {
+    /// The secrets' ARNs in every region. The six question marks are the suffix that AWS appends.
+    pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
+        let any = ["*".to_owned()];
+        let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };
+        let partition = if self.partition.is_empty() { "aws" } else { &self.partition };
+        let account = self.account.as_deref().unwrap_or("*");
+        let mut resources = vec![];
+        for secret in secrets {
+            match secret {
+                // A replica's ARN differs from the primary's in the region only.
+                SecretId::Arn(arn) if self.regions.is_empty() => resources.push(arn.as_str().to_owned()),
+                SecretId::Arn(arn) => {
+                    let replicas = regions.iter().map(|region| arn.as_str().replacen(arn.region(), region, 1));
+                    resources.extend(replicas);
+                }
+                SecretId::Name(name) => {
+                    resources.extend(regions.iter().map(|region| {
+                        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????")
+                    }));
+                }
+            }
+        }
+        resources
+    }
+
+    /// The use of the customer's own keys, through Secrets Manager only.
+    fn keys(&self, sid: &'static str, actions: &[&'static str]) -> Option<Statement> {
+        if self.kms_keys.is_empty() {
+            return None;
+        }
+        let domain = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let via = |region: &String| format!("secretsmanager.{region}.{domain}");
+        let condition = if self.regions.is_empty() {
+            json!({ "StringLike": { "kms:ViaService": via(&"*".to_owned()) } })
+        } else {
+            json!({ "StringEquals": { "kms:ViaService": self.regions.iter().map(via).collect::<Vec<_>>() } })
+        };
+        Some(Statement { condition: Some(condition), ..allow(sid, actions, self.kms_keys.clone()) })
+    }
+}
+
+fn allow(sid: &'static str, actions: &[&'static str], resource: Vec<String>) -> Statement {
+    Statement { sid, effect: "Allow", action: actions.to_vec(), resource, condition: None }
+}
+
+fn everything() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_may_read_its_secrets_in_its_regions_and_decrypt_through_secrets_manager_only() {
+        let scope = Scope {
+            account: Some("123456789012".into()),
+            regions: vec!["us-east-1".into(), "us-west-2".into()],
+            kms_keys: vec!["arn:aws:kms:us-east-1:123456789012:key/k".into()],
+            ..Scope::default()
+        };
+        let secret = SecretId::parse("permisos/production/redis/credentials").unwrap();
+        let [read, batch, decrypt] = &reader([&secret], &scope)[..] else { panic!("three statements") };
+        assert_eq!(
+            read.resource,
+            [
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:permisos/production/redis/credentials-??????",
+                "arn:aws:secretsmanager:us-west-2:123456789012:secret:permisos/production/redis/credentials-??????",
+            ]
+        );
+        assert_eq!((batch.action[0], batch.resource[0].as_str()), ("secretsmanager:BatchGetSecretValue", "*"));
+        let via = &decrypt.condition.as_ref().unwrap()["StringEquals"]["kms:ViaService"];
+        assert_eq!(*via, json!(["secretsmanager.us-east-1.amazonaws.com", "secretsmanager.us-west-2.amazonaws.com"]));
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_star_and_without_a_key_there_is_no_grant_of_one() {
+        let secret = SecretId::parse("a/b").unwrap();
+        let statements = reader([&secret], &Scope::default());
+        assert_eq!(statements.len(), 2);
+        assert_eq!(statements[0].resource, ["arn:aws:secretsmanager:*:*:secret:a/b-??????"]);
+    }
+}
