@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod component;
+mod conformance;
 mod demo;
 mod fleet;
 mod fuzz;
@@ -13,6 +14,7 @@ mod package;
 mod packages;
 mod soak;
 mod test;
+mod types;
 mod wasm_target;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, fuzz, monitoring, package, packages};
+use crate::{component, conformance, fuzz, monitoring, package, packages, types};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -14,10 +14,12 @@ const CHECKS: &[Check] = &[
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
+    ("TypeScript's configs are those of wit/", types::check),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Every vector in every runtime", conformance::table),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
@@ -26,6 +28,7 @@ const CHECKS: &[Check] = &[
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     need(&workspace.shell, "python3", "install Python 3.9 or newer with pip")?;
+    conformance::prepare(workspace)?;
     let started = Instant::now();
     let results: Vec<(&str, bool, Duration)> = CHECKS
         .iter()
@@ -109,10 +112,13 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
         let _in_live = shell.push_dir(installed.path().join("live"));
         cmd!(shell, "npm ci --loglevel=error").run()?;
     }
+    // The program of the live test whose engine is the component.
+    cmd!(shell, "cargo build --locked --manifest-path {root}/Cargo.toml -p permisos-secrets-wasmtime --example seven").run()?;
+    let seven = workspace.target().join("debug/examples/seven");
     // The scenes wait more than they work.
     let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
     let vectors = root.join("tests/vectors");
-    let tests = tests.env("PERMISOS_CLI", tool);
+    let tests = tests.env("PERMISOS_CLI", tool).env("PERMISOS_SEVEN", seven);
     Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
 }
 
