@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::{stderr, stdin, stdout};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use clap::Args;
 use permisos_secrets::{EventKind, Secrets, Subscription};
 use permisos_secrets_core::schema::percent_encode;
 use permisos_secrets_core::{Assignment, CustomSecret, Error, ErrorKind, ServiceId};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -53,6 +56,7 @@ impl Exec {
         let secrets = context.secrets(&[])?;
         let mut subscription = secrets.subscribe();
         secrets.load().await?;
+        keep_standard_streams();
         if self.watch || self.mask {
             return self.supervise(context, &secrets, &mut subscription).await;
         }
@@ -134,6 +138,14 @@ impl Running {
     }
 }
 
+/// Node marks its standard streams to be closed in what it starts; the program needs them.
+fn keep_standard_streams() {
+    for stream in [stdin().as_fd(), stdout().as_fd(), stderr().as_fd()] {
+        // Fails only where the stream is closed already.
+        let _ = fcntl_setfd(stream, FdFlags::empty());
+    }
+}
+
 /// The program's environment: this process's, but for the variables of these services, which come from the secrets.
 fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, OsString> {
     let options = &context.options;
@@ -178,7 +190,7 @@ async fn rotated(subscription: &mut Subscription) {
 /// The signals that are passed on. Those that a terminal sends go to the program by themselves.
 fn signals() -> Result<mpsc::Receiver<Signal>, Error> {
     let (sender, receiver) = mpsc::channel(16);
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
+    let is_terminal = std::io::IsTerminal::is_terminal(&stdin());
     let passed = [
         (SignalKind::hangup(), Signal::HUP, true),
         (SignalKind::interrupt(), Signal::INT, !is_terminal),
