@@ -52,7 +52,10 @@ fn main() {
         ("the same, as a snapshot", median(10_000, || drop(black_box(snapshot.config(now).unwrap())))),
         ("a typed read through the component", median(1_000, || drop(black_box(engine.read(&database, now).unwrap())))),
         ("an instance from the pool", median(100, || sandbox.instantiate().unwrap())),
-        ("an engine opened in the sandbox", median(10, || drop(sandbox.open(&options("environment"), &variables).unwrap()))),
+        (
+            "an engine opened in the sandbox",
+            median(10, || drop(sandbox.open(&options("environment"), &variables).unwrap())),
+        ),
         ("load what was precompiled", median(10, || drop(black_box(load())))),
     ];
     for (what, time) in figures {

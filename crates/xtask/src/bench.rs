@@ -21,7 +21,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     })?;
     step("The component in wasmtime", || {
         let component = component::build(workspace)?;
-        let bench = cmd!(workspace.shell, "cargo bench --locked --quiet -p permisos-secrets-wasmtime --bench component");
+        let bench =
+            cmd!(workspace.shell, "cargo bench --locked --quiet -p permisos-secrets-wasmtime --bench component");
         Ok(bench.env("PERMISOS_COMPONENT", component).run()?)
     })
 }

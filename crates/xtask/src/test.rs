@@ -113,7 +113,8 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
         cmd!(shell, "npm ci --loglevel=error").run()?;
     }
     // The program of the live test whose engine is the component.
-    cmd!(shell, "cargo build --locked --manifest-path {root}/Cargo.toml -p permisos-secrets-wasmtime --example seven").run()?;
+    cmd!(shell, "cargo build --locked --manifest-path {root}/Cargo.toml -p permisos-secrets-wasmtime --example seven")
+        .run()?;
     let seven = workspace.target().join("debug/examples/seven");
     // The scenes wait more than they work.
     let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
