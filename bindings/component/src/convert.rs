@@ -8,7 +8,7 @@ use permisos_secrets_core::schema;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::bindings::exports::permisos::secrets::engine as wit;
-use crate::bindings::permisos::secrets::types as wit_types;
+use crate::bindings::exports::permisos::secrets::types as wit_types;
 
 /// From core's type to the one that crosses.
 pub(crate) trait IntoWit {

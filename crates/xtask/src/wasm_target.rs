@@ -71,7 +71,7 @@ impl Compiler {
             Self::Debian { root, linker } => {
                 let libraries = root.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
                 build
-                    .arg("-Zbuild-std=std,panic_abort")
+                    .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
                     .env("RUSTC", root.join("usr/bin/rustc"))
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("LD_LIBRARY_PATH", libraries)
