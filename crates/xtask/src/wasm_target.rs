@@ -60,6 +60,11 @@ impl Compiler {
         }
     }
 
+    /// Whether the standard library is there as it is, and not built with the crates.
+    pub(crate) fn is_installed(&self) -> bool {
+        matches!(self, Self::Installed)
+    }
+
     /// `cargo build` with this compiler, for the target, into a folder of its own: two compilers in one folder would
     /// build each other's work anew.
     pub(crate) fn build<'s>(&self, shell: &'s Shell, target: &Path) -> Cmd<'s> {

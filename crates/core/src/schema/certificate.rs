@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use x509_cert::Certificate;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{self, Decode, Reader, SliceReader, Tagged};
+use x509_cert::time::Validity;
 
 use super::Fields;
 use crate::error::Rule;
@@ -12,13 +14,12 @@ use crate::policy::UnixTime;
 pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, today: UnixTime) -> Option<String> {
     let text = fields.text(name)?;
     let pem = if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) };
-    let certificates = pem.as_deref().and_then(|pem| Certificate::load_pem_chain(pem.as_bytes()).ok());
-    let Some(certificates) = certificates.filter(|certificates| !certificates.is_empty()) else {
+    let validities = pem.as_deref().and_then(validities).filter(|validities| !validities.is_empty());
+    let Some(validities) = validities else {
         fields.violate(name, Rule::PemCertificate, "must be a PEM certificate, or base64 of one");
         return None;
     };
-    for certificate in &certificates {
-        let end = certificate.tbs_certificate().validity().not_after;
+    for Validity { not_after: end, .. } in validities {
         if end.to_unix_duration().as_millis() < u128::from(today.0) {
             let date = end.to_date_time();
             let (year, month, day) = (date.year(), date.month(), date.day());
@@ -30,8 +31,12 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, today: UnixTime) -> 
 }
 
 fn decode(text: &str) -> Option<String> {
+    String::from_utf8(decode_bytes(text)?).ok()
+}
+
+fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    String::from_utf8(STANDARD.decode(bare).ok()?).ok()
+    STANDARD.decode(bare).ok()
 }
 
 /// The certificates alone, one line end a line: files hold comments, and environment files PEM on one line.
@@ -48,4 +53,42 @@ fn blocks(pem: &str) -> String {
         inside &= !line.starts_with("-----END ");
     }
     kept
+}
+
+/// When each certificate of a chain is valid; none if one of them cannot be read.
+fn validities(pem: &str) -> Option<Vec<Validity>> {
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let blocks = pem.trim_end().split_terminator(end);
+    blocks.map(|block| validity(&decode_bytes(block.trim_start().strip_prefix(begin)?)?).ok()).collect()
+}
+
+/// When a certificate is valid (RFC 5280, section 4.1). Names, key and extensions are left to TLS: their types would be
+/// a tenth of the component.
+fn validity(certificate: &[u8]) -> der::Result<Validity> {
+    let mut reader = SliceReader::new(certificate)?;
+    let validity = reader.sequence(|certificate| {
+        let validity = certificate.sequence(|body| {
+            let first = AnyRef::decode(body)?;
+            // The version may be left out; then this was the serial number.
+            let before = if first.tag().is_context_specific() { 3 } else { 2 };
+            for _ in 0..before {
+                AnyRef::decode(body)?;
+            }
+            let validity = Validity::decode(body)?;
+            skip(body)?;
+            der::Result::Ok(validity)
+        })?;
+        skip(certificate)?;
+        der::Result::Ok(validity)
+    })?;
+    reader.finish()?;
+    Ok(validity)
+}
+
+/// The rest: well-formed, whatever it is.
+fn skip<'r>(reader: &mut impl Reader<'r>) -> der::Result<()> {
+    while !reader.is_finished() {
+        AnyRef::decode(reader)?;
+    }
+    Ok(())
 }
