@@ -104,6 +104,12 @@ impl Snapshot {
         Self { service, held: None, fallback: None, failure: None, counts: Arc::default() }
     }
 
+    /// The next state of the same service, put together where it came out of a sandbox. Its reads are counted on.
+    #[must_use]
+    pub fn succeeded_by(&self, held: Option<Held>, fallback: Option<Config>, failure: Option<Error>) -> Self {
+        Self { service: self.service.clone(), held, fallback, failure, counts: self.counts.clone() }
+    }
+
     /// Answers a read: the value held, else the environment, else the error. Never waits.
     pub fn read(&self, now: Timestamp) -> Result<Read, Error> {
         self.counted(now).map(Answer::into_read)

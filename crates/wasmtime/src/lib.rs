@@ -1,1 +1,13 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod bindings;
+mod convert;
+mod engine;
+mod host;
+mod limits;
+mod sandbox;
+
+pub use engine::SandboxedEngine;
+pub use host::{SecretsCtx, add_to_linker};
+pub use limits::Limits;
+pub use sandbox::Sandbox;

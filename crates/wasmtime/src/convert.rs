@@ -1,0 +1,616 @@
+//! Between core's types and those of `wit/`. No `..` and no default arm: what is new in either does not compile before
+//! it crosses. The component's own conversions are the reverse.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use permisos_secrets_core::{self as core, schema};
+use permisos_secrets_core::{Error, ErrorKind};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::bindings::exports::permisos::secrets::engine as wit;
+use crate::bindings::permisos::secrets::types as wit_types;
+
+/// From core's type to the one that crosses.
+pub(crate) trait IntoWit {
+    type Wit;
+
+    fn into_wit(self) -> Self::Wit;
+}
+
+/// From the type that crosses to core's.
+pub(crate) trait FromWit<Wit> {
+    fn from_wit(it: Wit) -> Self;
+}
+
+/// The same name on both sides.
+macro_rules! enums {
+    ($($core:ty => $wit:ty { $($variant:ident)* })*) => {
+        $(impl IntoWit for $core {
+            type Wit = $wit;
+
+            fn into_wit(self) -> $wit {
+                match self {
+                    $(Self::$variant => <$wit>::$variant,)*
+                }
+            }
+        }
+
+        impl FromWit<$wit> for $core {
+            fn from_wit(it: $wit) -> Self {
+                match it {
+                    $(<$wit>::$variant => Self::$variant,)*
+                }
+            }
+        })*
+    };
+}
+
+enums! {
+    core::ErrorKind => wit::ErrorKind {
+        AccessDenied ConfigInvalid DecryptionFailed Invalid NotFound NotReady Throttled Timeout Unauthenticated
+        Unavailable
+    }
+    core::Freshness => wit_types::Freshness { Fresh Stale }
+    core::Operation => wit::Operation { BatchGetSecretValue GetSecretValue }
+    core::Origin => wit::OriginKind { Environment SecretsManager Snapshot }
+    core::Refresh => wit::Refreshed { Current Joined Started }
+    core::Rule => wit_types::Rule {
+        CertificateExpired EmailAddress FileReadable Host HttpsUrl Json MaxSize MinLength Mode Name NameSuffix
+        PemCertificate Placeholder Prefix Range Required SameMode Snapshot Text Type Unique UnknownOption Url
+    }
+    core::Service => wit_types::Service { Database Redis Security Stripe Email GovernmentPortal Monitoring }
+    core::SourceKind => wit::SourceKind { Agent Aws Environment }
+    core::Stage => wit::Stage { Current Previous }
+    core::Status => wit_types::Status { Healthy Degraded Unavailable }
+}
+
+fn texts(secrets: &[SecretString]) -> Vec<String> {
+    secrets.iter().map(text).collect()
+}
+
+fn text(secret: &SecretString) -> String {
+    secret.expose_secret().to_owned()
+}
+
+fn secrets(texts: Vec<String>) -> Vec<SecretString> {
+    texts.into_iter().map(Into::into).collect()
+}
+
+fn extra_fields(json: String) -> schema::Extra {
+    schema::Extra::from_json(&Zeroizing::new(json))
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn list<T: FromWit<W>, W>(items: Vec<W>) -> Vec<T> {
+    items.into_iter().map(T::from_wit).collect()
+}
+
+impl IntoWit for core::ServiceId {
+    type Wit = wit::ServiceId;
+
+    fn into_wit(self) -> wit::ServiceId {
+        match self {
+            Self::BuiltIn(service) => wit::ServiceId::BuiltIn(service.into_wit()),
+            Self::Custom(id) => wit::ServiceId::Custom(id.as_ref().to_owned()),
+        }
+    }
+}
+
+impl FromWit<wit::ServiceId> for core::ServiceId {
+    fn from_wit(it: wit::ServiceId) -> Self {
+        match it {
+            wit::ServiceId::BuiltIn(service) => Self::BuiltIn(core::Service::from_wit(service)),
+            wit::ServiceId::Custom(id) => Self::Custom(id.into()),
+        }
+    }
+}
+
+impl IntoWit for &schema::DatabaseConfig {
+    type Wit = wit::DatabaseConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::DatabaseConfig { host, port, database, username, password, ssl, url, extra } = self;
+        wit::DatabaseConfig {
+            host: host.clone(),
+            port: *port,
+            database: database.clone(),
+            username: username.clone(),
+            password: text(password),
+            ssl: ssl.as_ref().map(|schema::DatabaseSsl { reject_unauthorized, ca }| wit_types::DatabaseSsl {
+                reject_unauthorized: *reject_unauthorized,
+                ca: ca.clone(),
+            }),
+            url: text(url),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::RedisConfig {
+    type Wit = wit::RedisConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::RedisConfig { host, port, username, password, db, tls, url, extra } = self;
+        wit::RedisConfig {
+            host: host.clone(),
+            port: *port,
+            username: username.clone(),
+            password: password.as_ref().map(text),
+            db: *db,
+            tls: tls.as_ref().map(|schema::RedisTls { servername, reject_unauthorized, ca }| wit_types::RedisTls {
+                servername: servername.clone(),
+                reject_unauthorized: *reject_unauthorized,
+                ca: ca.clone(),
+            }),
+            url: text(url),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::SecurityConfig {
+    type Wit = wit::SecurityConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::SecurityConfig {
+            session_secret,
+            jwt_secret,
+            internal_api_key,
+            session_secrets,
+            jwt_secrets,
+            extra,
+        } = self;
+        wit::SecurityConfig {
+            session_secret: text(session_secret),
+            jwt_secret: text(jwt_secret),
+            internal_api_key: text(internal_api_key),
+            session_secrets: texts(session_secrets),
+            jwt_secrets: texts(jwt_secrets),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::StripeConfig {
+    type Wit = wit::StripeConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::StripeConfig { public_key, private_key, webhook_secret, extra } = self;
+        wit::StripeConfig {
+            public_key: public_key.clone(),
+            private_key: text(private_key),
+            webhook_secret: text(webhook_secret),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::EmailConfig {
+    type Wit = wit::EmailConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::EmailConfig { smtp_user, smtp_password, from_address, host, port, configuration_set, extra } = self;
+        wit::EmailConfig {
+            smtp_user: smtp_user.clone(),
+            smtp_password: text(smtp_password),
+            from_address: from_address.clone(),
+            host: host.clone(),
+            port: *port,
+            configuration_set: configuration_set.clone(),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::GovernmentPortalConfig {
+    type Wit = wit::GovernmentPortalConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::GovernmentPortalConfig { username, password, login_url, extra } = self;
+        wit::GovernmentPortalConfig {
+            username: username.clone(),
+            password: text(password),
+            login_url: login_url.clone(),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl IntoWit for &schema::MonitoringConfig {
+    type Wit = wit::MonitoringConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::MonitoringConfig { keys } = self;
+        wit::MonitoringConfig { keys: keys.iter().map(|(name, key)| (name.clone(), text(key))).collect() }
+    }
+}
+
+impl IntoWit for &schema::CustomConfig {
+    type Wit = wit::CustomConfig;
+
+    fn into_wit(self) -> Self::Wit {
+        let schema::CustomConfig { fields, extra } = self;
+        let value = |value: &schema::CustomValue| match value {
+            schema::CustomValue::Boolean(flag) => wit_types::CustomValue::Boolean(*flag),
+            schema::CustomValue::Integer(number) => wit_types::CustomValue::Integer(*number),
+            schema::CustomValue::Text(secret) => wit_types::CustomValue::Text(text(secret)),
+        };
+        wit::CustomConfig {
+            fields: fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
+            extra: extra.expose_json().as_str().to_owned(),
+        }
+    }
+}
+
+impl FromWit<wit::DatabaseConfig> for schema::DatabaseConfig {
+    fn from_wit(it: wit::DatabaseConfig) -> Self {
+        let wit::DatabaseConfig { host, port, database, username, password, ssl, url, extra } = it;
+        Self {
+            host,
+            port,
+            database,
+            username,
+            password: password.into(),
+            ssl: ssl.map(|wit_types::DatabaseSsl { reject_unauthorized, ca }| schema::DatabaseSsl {
+                reject_unauthorized,
+                ca,
+            }),
+            url: url.into(),
+            extra: extra_fields(extra),
+        }
+    }
+}
+
+impl FromWit<wit::RedisConfig> for schema::RedisConfig {
+    fn from_wit(it: wit::RedisConfig) -> Self {
+        let wit::RedisConfig { host, port, username, password, db, tls, url, extra } = it;
+        Self {
+            host,
+            port,
+            username,
+            password: password.map(Into::into),
+            db,
+            tls: tls.map(|wit_types::RedisTls { servername, reject_unauthorized, ca }| schema::RedisTls {
+                servername,
+                reject_unauthorized,
+                ca,
+            }),
+            url: url.into(),
+            extra: extra_fields(extra),
+        }
+    }
+}
+
+impl FromWit<wit::SecurityConfig> for schema::SecurityConfig {
+    fn from_wit(it: wit::SecurityConfig) -> Self {
+        let wit::SecurityConfig { session_secret, jwt_secret, internal_api_key, session_secrets, jwt_secrets, extra } =
+            it;
+        Self {
+            session_secret: session_secret.into(),
+            jwt_secret: jwt_secret.into(),
+            internal_api_key: internal_api_key.into(),
+            session_secrets: secrets(session_secrets),
+            jwt_secrets: secrets(jwt_secrets),
+            extra: Arc::new(extra_fields(extra)),
+        }
+    }
+}
+
+impl FromWit<wit::StripeConfig> for schema::StripeConfig {
+    fn from_wit(it: wit::StripeConfig) -> Self {
+        let wit::StripeConfig { public_key, private_key, webhook_secret, extra } = it;
+        Self {
+            public_key,
+            private_key: private_key.into(),
+            webhook_secret: webhook_secret.into(),
+            extra: extra_fields(extra),
+        }
+    }
+}
+
+impl FromWit<wit::EmailConfig> for schema::EmailConfig {
+    fn from_wit(it: wit::EmailConfig) -> Self {
+        let wit::EmailConfig { smtp_user, smtp_password, from_address, host, port, configuration_set, extra } = it;
+        Self {
+            smtp_user,
+            smtp_password: smtp_password.into(),
+            from_address,
+            host,
+            port,
+            configuration_set,
+            extra: extra_fields(extra),
+        }
+    }
+}
+
+impl FromWit<wit::GovernmentPortalConfig> for schema::GovernmentPortalConfig {
+    fn from_wit(it: wit::GovernmentPortalConfig) -> Self {
+        let wit::GovernmentPortalConfig { username, password, login_url, extra } = it;
+        Self { username, password: password.into(), login_url, extra: extra_fields(extra) }
+    }
+}
+
+impl FromWit<wit::MonitoringConfig> for schema::MonitoringConfig {
+    fn from_wit(it: wit::MonitoringConfig) -> Self {
+        let wit::MonitoringConfig { keys } = it;
+        Self { keys: keys.into_iter().map(|(name, key)| (name, key.into())).collect() }
+    }
+}
+
+impl FromWit<wit::CustomConfig> for schema::CustomConfig {
+    fn from_wit(it: wit::CustomConfig) -> Self {
+        let wit::CustomConfig { fields, extra } = it;
+        let value = |value| match value {
+            wit_types::CustomValue::Boolean(flag) => schema::CustomValue::Boolean(flag),
+            wit_types::CustomValue::Integer(number) => schema::CustomValue::Integer(number),
+            wit_types::CustomValue::Text(text) => schema::CustomValue::Text(text.into()),
+        };
+        let fields = fields.into_iter().map(|(name, field)| (name, value(field))).collect();
+        Self { fields, extra: extra_fields(extra) }
+    }
+}
+
+impl FromWit<wit::Config> for core::Config {
+    fn from_wit(it: wit::Config) -> Self {
+        match it {
+            wit::Config::Custom(config) => Self::Custom(Arc::new(schema::CustomConfig::from_wit(config))),
+            wit::Config::Database(config) => Self::Database(Arc::new(schema::DatabaseConfig::from_wit(config))),
+            wit::Config::Email(config) => Self::Email(Arc::new(schema::EmailConfig::from_wit(config))),
+            wit::Config::GovernmentPortal(config) => {
+                Self::GovernmentPortal(Arc::new(schema::GovernmentPortalConfig::from_wit(config)))
+            }
+            wit::Config::Monitoring(config) => Self::Monitoring(Arc::new(schema::MonitoringConfig::from_wit(config))),
+            wit::Config::Redis(config) => Self::Redis(Arc::new(schema::RedisConfig::from_wit(config))),
+            wit::Config::Security(config) => Self::Security(Arc::new(schema::SecurityConfig::from_wit(config))),
+            wit::Config::Stripe(config) => Self::Stripe(Arc::new(schema::StripeConfig::from_wit(config))),
+        }
+    }
+}
+
+pub(crate) fn read(it: wit::Read) -> core::Read {
+    let wit::Read { config, origin, previous } = it;
+    let provenance = |wit_types::Provenance { version_id, freshness }| {
+        (core::Freshness::from_wit(freshness), Some(version_id.into()))
+    };
+    let (origin, (freshness, version_id)) = match origin {
+        wit_types::Origin::Environment => (core::Origin::Environment, (core::Freshness::Fresh, None)),
+        wit_types::Origin::SecretsManager(from) => (core::Origin::SecretsManager, provenance(from)),
+        wit_types::Origin::Snapshot(from) => (core::Origin::Snapshot, provenance(from)),
+    };
+    core::Read {
+        config: core::Config::from_wit(config),
+        origin,
+        freshness,
+        version_id,
+        previous: previous.map(core::Config::from_wit),
+    }
+}
+
+/// The next state after the last one.
+pub(crate) fn snapshot(it: wit::Snapshot, last: &core::Snapshot) -> core::Snapshot {
+    let wit::Snapshot { held, fallback, failure } = it;
+    let held = held.map(|wit::Held { config, previous, version_id, origin, fresh_until, usable_until }| core::Held {
+        config: core::Config::from_wit(config),
+        previous: previous.map(core::Config::from_wit),
+        version_id: version_id.into(),
+        origin: core::Origin::from_wit(origin),
+        fresh_until: core::Timestamp(fresh_until),
+        usable_until: core::Timestamp(usable_until),
+    });
+    last.succeeded_by(held, fallback.map(core::Config::from_wit), failure.map(Error::from_wit))
+}
+
+impl FromWit<wit_types::Violation> for core::Violation {
+    fn from_wit(it: wit_types::Violation) -> Self {
+        let wit_types::Violation { path, rule, message } = it;
+        Self { path, rule: core::Rule::from_wit(rule), message }
+    }
+}
+
+impl FromWit<wit_types::ServiceError> for Error {
+    fn from_wit(it: wit_types::ServiceError) -> Self {
+        let wit_types::ServiceError { kind, service, message, violations } = it;
+        let service = service.map(core::ServiceId::from_wit);
+        Self::from_parts(ErrorKind::from_wit(kind), service, message, list(violations), vec![])
+    }
+}
+
+impl FromWit<wit::Error> for Error {
+    fn from_wit(it: wit::Error) -> Self {
+        let wit::Error { kind, service, message, violations, errors } = it;
+        let service = service.map(core::ServiceId::from_wit);
+        Self::from_parts(ErrorKind::from_wit(kind), service, message, list(violations), list(errors))
+    }
+}
+
+impl IntoWit for core::Violation {
+    type Wit = wit_types::Violation;
+
+    fn into_wit(self) -> Self::Wit {
+        let Self { path, rule, message } = self;
+        wit_types::Violation { path, rule: rule.into_wit(), message }
+    }
+}
+
+impl IntoWit for Error {
+    type Wit = wit::Error;
+
+    fn into_wit(self) -> wit::Error {
+        let violations = |error: &Self| error.violations().iter().cloned().map(IntoWit::into_wit).collect();
+        let single = |error: &Self| wit_types::ServiceError {
+            kind: error.kind().into_wit(),
+            service: error.service().cloned().map(IntoWit::into_wit),
+            message: error.message().to_owned(),
+            violations: violations(error),
+        };
+        let wit_types::ServiceError { kind, service, message, violations } = single(&self);
+        wit::Error { kind, service, message, violations, errors: self.errors().iter().map(single).collect() }
+    }
+}
+
+impl FromWit<wit::Connection> for core::Connection {
+    fn from_wit(it: wit::Connection) -> Self {
+        let wit::Connection { regions, endpoint_url, profile, role_arn, timeout_ms } = it;
+        Self { regions, endpoint_url, profile, role_arn, timeout: Duration::from_millis(timeout_ms) }
+    }
+}
+
+impl FromWit<wit::SnapshotFile> for core::SnapshotFile {
+    fn from_wit(it: wit::SnapshotFile) -> Self {
+        let wit::SnapshotFile { path, identity_file } = it;
+        Self { path, identity_file }
+    }
+}
+
+/// Fails on names that no engine of ours answers: the component is not to be trusted with its own.
+pub(crate) fn fetch(it: wit::Fetch) -> Result<core::Fetch, Error> {
+    let wit::Fetch { id, requests } = it;
+    let request = |wit::Request { service, secret_id: id, stage }| {
+        Ok(core::Request {
+            service: core::ServiceId::from_wit(service),
+            secret_id: secret_id(&id)?,
+            stage: core::Stage::from_wit(stage),
+        })
+    };
+    Ok(core::Fetch { id: core::FetchId(id), requests: requests.into_iter().map(request).collect::<Result<_, _>>()? })
+}
+
+fn secret_id(text: &str) -> Result<core::SecretId, Error> {
+    core::SecretId::parse(text).map_err(|what| unusable(&format!("a secret's id {what}")))
+}
+
+fn unusable(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the component that holds the engine answers nonsense: {what}"))
+}
+
+impl IntoWit for core::Fetched {
+    type Wit = wit::Fetched;
+
+    fn into_wit(self) -> wit::Fetched {
+        let Self { id, outcomes, calls } = self;
+        let outcome = |core::Outcome { service, stage, result }| wit::Outcome {
+            service: core::ServiceId::into_wit(service),
+            stage: core::Stage::into_wit(stage),
+            result: match result {
+                Ok(core::Payload { text: payload, version_id, created_at, region }) => Ok(wit::Payload {
+                    text: payload.as_ref().map(text),
+                    version_id,
+                    created_at: created_at.map(|core::UnixTime(at)| at),
+                    region,
+                }),
+                Err(core::Failure { kind, message, retry_after }) => {
+                    Err(wit::Failure { kind: kind.into_wit(), message, retry_after_ms: retry_after.map(milliseconds) })
+                }
+            },
+        };
+        let call = |core::Call { operation, error, duration }| wit::Call {
+            operation: core::Operation::into_wit(operation),
+            error: error.map(ErrorKind::into_wit),
+            duration_ms: duration.map(milliseconds),
+        };
+        wit::Fetched {
+            id: id.0,
+            outcomes: outcomes.into_iter().map(outcome).collect(),
+            calls: calls.into_iter().map(call).collect(),
+        }
+    }
+}
+
+impl FromWit<wit::Event> for core::Event {
+    fn from_wit(it: wit::Event) -> Self {
+        let wit::Event { at, service, kind } = it;
+        Self {
+            at: core::Timestamp(at),
+            service: core::ServiceId::from_wit(service),
+            kind: core::EventKind::from_wit(kind),
+        }
+    }
+}
+
+impl FromWit<wit_types::EventKind> for core::EventKind {
+    fn from_wit(it: wit_types::EventKind) -> Self {
+        match it {
+            wit_types::EventKind::Failed(failed) => {
+                let wit_types::Failed { error, message, consecutive_failures, retry_in_ms } = failed;
+                Self::Failed { error: ErrorKind::from_wit(error), message, consecutive_failures, retry_in_ms }
+            }
+            wit_types::EventKind::Fallback(wit_types::Fallback { error, origin }) => {
+                Self::Fallback { error: ErrorKind::from_wit(error), origin: core::Origin::from_wit(origin) }
+            }
+            wit_types::EventKind::Invalid(wit_types::Invalid { version_id, violations }) => {
+                Self::Invalid { version_id, violations: list(violations) }
+            }
+            wit_types::EventKind::Loaded(wit_types::Loaded { origin, version_id, warnings }) => {
+                Self::Loaded { origin: core::Origin::from_wit(origin), version_id, warnings: list(warnings) }
+            }
+            wit_types::EventKind::Recovered(wit_types::Recovered { failures, from_fallback }) => {
+                Self::Recovered { failures, from_fallback }
+            }
+            wit_types::EventKind::Refreshed(version_id) => Self::Refreshed { version_id },
+            wit_types::EventKind::Rotated(wit_types::Rotated { from, to, warnings }) => {
+                Self::Rotated { from, to, warnings: list(warnings) }
+            }
+            wit_types::EventKind::Stale(wit_types::Stale { age_ms, expires_in_ms }) => {
+                Self::Stale { age_ms, expires_in_ms }
+            }
+        }
+    }
+}
+
+pub(crate) fn health(it: wit::Health) -> Result<core::Health, Error> {
+    let wit::Health { status, environment, source, services, fetches } = it;
+    let environment = core::Environment::parse(&environment);
+    let fetch = |wit_types::FetchCount { operation, error, count, duration_ms }| core::FetchCount {
+        operation: core::Operation::from_wit(operation),
+        error: error.map(ErrorKind::from_wit),
+        count,
+        duration_ms,
+    };
+    Ok(core::Health {
+        status: core::Status::from_wit(status),
+        environment: environment.map_err(|what| unusable(&format!("the environment {what}")))?,
+        source: core::SourceKind::from_wit(source),
+        services: services.into_iter().map(service_health).collect::<Result<_, _>>()?,
+        fetches: fetches.into_iter().map(fetch).collect(),
+    })
+}
+
+fn service_health(it: wit_types::ServiceHealth) -> Result<core::ServiceHealth, Error> {
+    let wit_types::ServiceHealth {
+        service,
+        secret_id: id,
+        required,
+        status,
+        origin,
+        freshness,
+        age_ms,
+        version_id,
+        region,
+        next_refresh_ms,
+        consecutive_failures,
+        last_error,
+        warnings,
+        reads: wit_types::ReadCounts { environment, failed, fresh, stale },
+    } = it;
+    Ok(core::ServiceHealth {
+        service: core::ServiceId::from_wit(service),
+        secret_id: secret_id(&id)?,
+        required,
+        status: core::Status::from_wit(status),
+        origin: origin.map(core::Origin::from_wit),
+        freshness: freshness.map(core::Freshness::from_wit),
+        age_ms,
+        version_id,
+        region,
+        next_refresh_ms,
+        consecutive_failures,
+        last_error: last_error.map(ErrorKind::from_wit),
+        warnings: list(warnings),
+        reads: core::ReadCounts { environment, failed, fresh, stale },
+    })
+}

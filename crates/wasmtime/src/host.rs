@@ -1,0 +1,147 @@
+//! Secrets for guests: what applications compiled to components import.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use permisos_secrets::{Config, Error, ErrorKind, Secrets, Service, ServiceId};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
+
+use crate::bindings::permisos::secrets::{config, types};
+use crate::bindings::wasi::config::store as wasi_config;
+use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
+use crate::convert::IntoWit;
+
+/// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
+pub struct SecretsCtx {
+    secrets: Secrets,
+    granted: BTreeSet<ServiceId>,
+    handles: ResourceTable,
+}
+
+impl SecretsCtx {
+    /// Grants these services and custom secrets to the guest, and no other.
+    pub fn new(secrets: Secrets, granted: impl IntoIterator<Item = impl Into<ServiceId>>) -> Self {
+        Self { secrets, granted: granted.into_iter().map(Into::into).collect(), handles: ResourceTable::new() }
+    }
+
+    fn config(&self, service: &ServiceId) -> Result<Config, Error> {
+        if !self.granted.contains(service) {
+            let message = format!("{service} is not granted to this guest: its host grants it in SecretsCtx::new");
+            return Err(Error::of(service.clone(), ErrorKind::AccessDenied, message));
+        }
+        Ok(self.secrets.read(service)?.config)
+    }
+
+    /// One field as text, **exposed**; none if the config does not have it.
+    fn expose(&self, Key { service, field }: &Key) -> Result<Option<String>, Error> {
+        let json = self.config(service)?.expose_json();
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
+        let value = fields.get(field).map(|value| value.get()).filter(|value| *value != "null");
+        Ok(value.map(|value| serde_json::from_str(value).unwrap_or_else(|_| value.to_owned())))
+    }
+}
+
+/// Lets guests import `permisos:secrets/config`, and the same secrets by the key `{service}/{field}` as
+/// `wasi:config/store` and `wasmcloud:secrets`.
+pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
+    config::add_to_linker::<T, HasSelf<SecretsCtx>>(linker, ctx)?;
+    wasi_config::add_to_linker::<T, HasSelf<SecretsCtx>>(linker, ctx)?;
+    wasmcloud_store::add_to_linker::<T, HasSelf<SecretsCtx>>(linker, ctx)?;
+    reveal::add_to_linker::<T, HasSelf<SecretsCtx>>(linker, ctx)
+}
+
+/// Getters of one type each.
+macro_rules! getters {
+    ($($name:ident: $variant:ident => $config:ident;)*) => {
+        $(fn $name(&mut self) -> Result<types::$config, types::Error> {
+            match self.config(&Service::$variant.into()).map_err(IntoWit::into_wit)? {
+                Config::$variant(config) => Ok((&*config).into_wit()),
+                other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
+            }
+        })*
+    };
+}
+
+impl config::Host for SecretsCtx {
+    getters! {
+        get_database_config: Database => DatabaseConfig;
+        get_redis_config: Redis => RedisConfig;
+        get_security_config: Security => SecurityConfig;
+        get_stripe_config: Stripe => StripeConfig;
+        get_email_config: Email => EmailConfig;
+        get_government_portal_config: GovernmentPortal => GovernmentPortalConfig;
+        get_monitoring_config: Monitoring => MonitoringConfig;
+    }
+
+    fn get_secret(&mut self, id: String) -> Result<types::CustomConfig, types::Error> {
+        let service = ServiceId::from(id.as_str());
+        match self.config(&service).map_err(IntoWit::into_wit)? {
+            Config::Custom(config) => Ok((&*config).into_wit()),
+            _ => Err(Error::not_custom(&service).into_wit()),
+        }
+    }
+}
+
+impl types::Host for SecretsCtx {}
+
+impl wasi_config::Host for SecretsCtx {
+    fn get(&mut self, key: String) -> Result<Option<String>, wasi_config::Error> {
+        let Some(key) = Key::parse(&key) else { return Ok(None) };
+        self.expose(&key).map_err(|error| wasi_config::Error::Upstream(error.to_string()))
+    }
+
+    /// Names alone: whoever prints all of its configuration prints no secret.
+    fn get_all(&mut self) -> Result<Vec<(String, String)>, wasi_config::Error> {
+        let mut all = vec![];
+        for service in &self.granted {
+            let config = self.config(service).map_err(|error| wasi_config::Error::Upstream(error.to_string()))?;
+            let names: Map<String, Value> = serde_json::from_str(&config.redacted_json()).unwrap_or_default();
+            all.extend(names.into_iter().map(|(field, _)| (format!("{service}/{field}"), String::new())));
+        }
+        Ok(all)
+    }
+}
+
+impl wasmcloud_store::Host for SecretsCtx {
+    fn get(&mut self, key: String) -> Result<Resource<Handle>, wasmcloud_store::SecretsError> {
+        let key = Key::parse(&key).ok_or(wasmcloud_store::SecretsError::NotFound)?;
+        let upstream = |error: Error| wasmcloud_store::SecretsError::Upstream(error.to_string());
+        self.expose(&key).map_err(upstream)?.ok_or(wasmcloud_store::SecretsError::NotFound)?;
+        let handle = self.handles.push(Handle(key));
+        handle.map_err(|error| wasmcloud_store::SecretsError::Io(error.to_string()))
+    }
+}
+
+impl wasmcloud_store::HostSecret for SecretsCtx {
+    fn drop(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
+        self.handles.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl reveal::Host for SecretsCtx {
+    /// The value that is current now, not the one of when the handle was made.
+    fn reveal(&mut self, handle: Resource<Handle>) -> wasmtime::Result<wasmcloud_store::SecretValue> {
+        let Handle(key) = self.handles.get(&handle)?;
+        let value = self.expose(key)?;
+        let value = value.ok_or_else(|| wasmtime::Error::msg("the secret does not have this field any more"))?;
+        Ok(wasmcloud_store::SecretValue::String(value))
+    }
+}
+
+/// What `wasmcloud:secrets` hands out: no value yet.
+pub struct Handle(Key);
+
+/// `{service}/{field}`, e.g. `database/password` or `whatsapp/api/token`.
+struct Key {
+    service: ServiceId,
+    field: String,
+}
+
+impl Key {
+    fn parse(text: &str) -> Option<Self> {
+        let (service, field) = text.rsplit_once('/')?;
+        Some(Self { service: service.into(), field: field.to_owned() })
+    }
+}

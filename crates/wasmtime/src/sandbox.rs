@@ -1,0 +1,134 @@
+//! The component, compiled once, and the bounds of its sandbox.
+
+use std::collections::HashMap;
+
+use permisos_secrets::{DrivenEngine, Error, ErrorKind};
+use serde_json::{Map, Value};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Precompiled};
+
+use crate::bindings::HostedPre;
+use crate::engine::SandboxedEngine;
+use crate::limits::{Bounds, Limits};
+
+/// The interface that a component has to export, in the version of this crate.
+const INTERFACE: &str = "permisos:secrets/engine@0.1.0";
+
+/// The component that holds the engine, compiled, linked to nothing, and ready to run. Cloning shares it.
+#[derive(Clone)]
+pub struct Sandbox {
+    component: HostedPre<Bounds>,
+    limits: Limits,
+}
+
+impl Sandbox {
+    /// Compiles the component `permisos-secrets.component.wasm`, which takes a moment: see [`precompile`](Self::precompile).
+    pub fn new(wasm: &[u8]) -> Result<Self, Error> {
+        let limits = Limits::default();
+        let engine = limits.engine()?;
+        let component = Component::new(&engine, wasm).map_err(|error| {
+            refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
+        })?;
+        Self::link(&component, limits)
+    }
+
+    /// Compiles the component into what [`from_precompiled`](Self::from_precompiled) loads in less than a millisecond,
+    /// on this kind of machine and with this version of wasmtime.
+    pub fn precompile(wasm: &[u8]) -> Result<Vec<u8>, Error> {
+        Limits::default().engine()?.precompile_component(wasm).map_err(|error| {
+            refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
+        })
+    }
+
+    /// Loads what [`precompile`](Self::precompile) made. A file that is cut short, of another version of wasmtime, for
+    /// another machine, or something else altogether is refused.
+    ///
+    /// # Safety
+    ///
+    /// The bytes are machine code and run as such: they must be, unchanged, what `precompile` answered. What was changed
+    /// with intent is not found out, so keep the file where only those can write who may replace the program itself.
+    #[expect(unsafe_code, reason = "machine code cannot be checked")]
+    pub unsafe fn from_precompiled(compiled: &[u8]) -> Result<Self, Error> {
+        match Engine::detect_precompiled(compiled) {
+            Some(Precompiled::Component) => {}
+            Some(Precompiled::Module) => return Err(refused("is a precompiled module: precompile the component")),
+            None => return Err(refused("is not precompiled, or cut short: make it anew with Sandbox::precompile")),
+        }
+        let limits = Limits::default();
+        let engine = limits.engine()?;
+        // SAFETY: the caller's promise.
+        let component = unsafe { Component::deserialize(&engine, compiled) }.map_err(|error| {
+            refused(&format!("cannot be loaded: make it anew with Sandbox::precompile ({})", error.root_cause()))
+        })?;
+        Self::link(&component, limits)
+    }
+
+    /// Sets other bounds than the default ones.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Opens engines for [`SecretsBuilder::engine`](permisos_secrets::SecretsBuilder::engine): the builder's result is
+    /// the same as ever, but what decides runs in this sandbox.
+    #[expect(clippy::type_complexity, reason = "what the builder takes")]
+    pub fn engine(
+        &self,
+    ) -> impl FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + use<> {
+        let sandbox = self.clone();
+        move |options, variables| Ok(Box::new(sandbox.open(options, &variables)?))
+    }
+
+    /// Opens an engine from options (with `startedAt` and `seed`) and environment variables, of which the component
+    /// gets those that it asks for and no other.
+    pub fn open(
+        &self,
+        options: &Map<String, Value>,
+        variables: &HashMap<String, String>,
+    ) -> Result<SandboxedEngine, Error> {
+        SandboxedEngine::open(&self.component, self.limits, options, variables)
+    }
+
+    /// Nothing is linked: a component that imports a function is refused.
+    fn link(component: &Component, limits: Limits) -> Result<Self, Error> {
+        let linker = Linker::new(component.engine());
+        let linked = linker.instantiate_pre(component).and_then(HostedPre::new);
+        let component = linked
+            .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))?;
+        Ok(Self { component, limits })
+    }
+}
+
+fn refused(what: &str) -> Error {
+    Error::new(
+        ErrorKind::ConfigInvalid,
+        format!("the component {what}; take permisos-secrets.component.wasm of version {}", env!("CARGO_PKG_VERSION")),
+    )
+}
+
+/// Why it does not fit, as precisely as its exports tell.
+fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let function = ty.imports(engine).find_map(|(name, item)| match item.ty {
+        ComponentItem::ComponentInstance(instance) => {
+            let mut exports = instance.exports(engine);
+            let function = exports.find(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+            function.map(|(function, _)| format!("{name}#{function}"))
+        }
+        _ => None,
+    });
+    if let Some(function) = function {
+        return format!("it imports {function}, and the engine imports nothing");
+    }
+    let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
+    if exports.contains(&INTERFACE) {
+        return format!("its interface {INTERFACE} differs ({})", error.root_cause());
+    }
+    format!(
+        "it exports {}, and not {INTERFACE}",
+        if exports.is_empty() { "nothing".into() } else { exports.join(", ") }
+    )
+}
