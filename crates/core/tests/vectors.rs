@@ -13,6 +13,8 @@ fn document(error: &Error) -> Value {
 }
 
 impl Subject for Core {
+    const RUNTIME: &str = "core";
+
     fn open(options: &Value, variables: &Map<String, Value>) -> Result<Self, Value> {
         let variables = variables.iter().map(|(name, value)| (name, value.as_str().unwrap_or_default()));
         let options = Options::parse(options.as_object().unwrap(), variables);

@@ -1,5 +1,6 @@
 //! What the tests share: the runner of `tests/vectors`, and the leak probe.
 
+pub mod driven;
 pub mod fleet;
 pub mod leak;
 #[cfg(target_os = "linux")]

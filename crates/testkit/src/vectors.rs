@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// An engine under test. Times are milliseconds, documents are JSON of the shapes in core's documentation.
 pub trait Subject: Sized {
+    /// The engine's name in the table of results.
+    const RUNTIME: &str;
+
     /// Opens an engine, or says why not.
     fn open(options: &Value, variables: &Map<String, Value>) -> Result<Self, Value>;
     /// What to fetch.
@@ -28,7 +31,8 @@ pub trait Subject: Sized {
     fn health(&self, now: u64) -> Value;
 }
 
-/// Runs every vector in the repository; returns how many.
+/// Runs every vector in the repository; returns how many. With `PERMISOS_RESULTS` naming a folder, the outcome of each
+/// is written there for the table of `cargo xtask test`: vectors by runtimes.
 ///
 /// # Panics
 ///
@@ -38,17 +42,19 @@ pub fn run_all<S: Subject>() -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
     let standard = load(&root.join("standard.json"));
     let bless = std::env::var_os("BLESS").is_some();
-    let (mut count, mut failures) = (0, vec![]);
+    let (mut results, mut failures) = (Map::new(), vec![]);
     for file in files(&root.join("payloads")) {
         let mut vectors = load(&file);
         for vector in vectors.as_array_mut().into_iter().flatten() {
-            count += 1;
             let answer = payload::<S>(vector);
+            let title = title(&file, vector);
+            let holds = bless || vector["expect"] == answer;
             if bless {
                 vector["expect"] = answer;
-            } else if vector["expect"] != answer {
-                failures.push(format!("{}: {}\n  got {answer}", name(&file), vector["rule"]));
+            } else if !holds {
+                failures.push(format!("{title}\n  got {answer}"));
             }
+            results.insert(title, holds.into());
         }
         if bless {
             let text = serde_json::to_string_pretty(&vectors).expect("JSON");
@@ -57,11 +63,18 @@ pub fn run_all<S: Subject>() -> usize {
     }
     for file in files(&root.join("scripts")) {
         for vector in load(&file).as_array().into_iter().flatten() {
-            count += 1;
-            if let Err(failure) = script::<S>(vector, &standard) {
-                failures.push(format!("{}: {}\n  {failure}", name(&file), vector["rule"]));
+            let played = script::<S>(vector, &standard);
+            let title = title(&file, vector);
+            results.insert(title.clone(), played.is_ok().into());
+            if let Err(failure) = played {
+                failures.push(format!("{title}\n  {failure}"));
             }
         }
+    }
+    let count = results.len();
+    if let Some(folder) = std::env::var_os("PERMISOS_RESULTS") {
+        let file = Path::new(&folder).join(format!("{}.json", S::RUNTIME));
+        std::fs::write(file, Value::Object(results).to_string()).expect("the folder of the results is writable");
     }
     assert!(failures.is_empty(), "{} of {count} vectors fail:\n{}", failures.len(), failures.join("\n"));
     count
@@ -78,8 +91,10 @@ fn load(file: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).expect("readable")).expect("a vector file is JSON")
 }
 
-fn name(file: &Path) -> String {
-    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// Names a vector in every runtime alike.
+fn title(file: &Path, vector: &Value) -> String {
+    let file = file.file_name().unwrap_or_default().to_string_lossy();
+    format!("{file}: {}", vector["rule"].as_str().unwrap_or_default())
 }
 
 /// What one payload, or one environment, becomes.

@@ -131,6 +131,7 @@ impl reveal::Host for SecretsCtx {
 }
 
 /// What `wasmcloud:secrets` hands out: no value yet.
+#[expect(unreachable_pub, reason = "the generated module exports it")]
 pub struct Handle(Key);
 
 /// `{service}/{field}`, e.g. `database/password` or `whatsapp/api/token`.

@@ -1,10 +1,10 @@
 // The vectors of the repository, on the addon's engine. The format: tests/vectors/README.md.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 
 const VECTORS = process.env.PERMISOS_VECTORS;
 assert.ok(VECTORS, 'PERMISOS_VECTORS names the folder of the vectors');
@@ -16,17 +16,18 @@ const { NativeEngine } = require(join(native, readdirSync(native)[0]));
 const STARTED_AT = 1_790_000_000_000;
 const load = (...path) => JSON.parse(readFileSync(join(VECTORS, ...path), 'utf8'));
 const STANDARD = load('standard.json');
+const results = {};
 const findings = (violations) => violations.map(({ path, rule }) => [path, rule]);
 
 for (const file of readdirSync(join(VECTORS, 'payloads'))) {
   for (const { rule, service = 'redis', payload, options, variables = {}, expect } of load('payloads', file)) {
-    test(`${file}: ${rule}`, () => assert.deepEqual(become(service, payload, options, variables), expect));
+    check(`${file}: ${rule}`, () => assert.deepEqual(become(service, payload, options, variables), expect));
   }
 }
 
 for (const file of readdirSync(join(VECTORS, 'scripts'))) {
   for (const { rule, options, variables = {}, steps } of load('scripts', file)) {
-    test(`${file}: ${rule}`, () => {
+    check(`${file}: ${rule}`, () => {
       const document = { environment: 'test', source: 'aws', startedAt: STARTED_AT, seed: 7, ...options };
       const engine = NativeEngine.open(JSON.stringify(document), variables);
       assert.equal(typeof engine, 'object', engine);
@@ -34,6 +35,18 @@ for (const file of readdirSync(join(VECTORS, 'scripts'))) {
       for (const [index, step] of steps.entries()) play(engine, step, underWay, `step ${index} at ${step.at}`);
     });
   }
+}
+
+// For the table of `cargo xtask test`: vectors by runtimes.
+const { PERMISOS_RESULTS } = process.env;
+if (PERMISOS_RESULTS) after(() => writeFileSync(join(PERMISOS_RESULTS, 'node.json'), JSON.stringify(results)));
+
+function check(title, vector) {
+  results[title] = false;
+  test(title, () => {
+    vector();
+    results[title] = true;
+  });
 }
 
 function become(service, payload, options, variables) {

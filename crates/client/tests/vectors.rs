@@ -1,0 +1,25 @@
+//! Every rule's vectors, on what the client publishes.
+
+use std::collections::HashMap;
+
+use permisos_secrets::core::{Engine, Options};
+use permisos_secrets::{DrivenEngine, Error};
+use permisos_secrets_testkit::driven::{Driven, Open};
+use permisos_secrets_testkit::vectors::run_all;
+use serde_json::{Map, Value};
+
+struct Client;
+
+impl Open for Client {
+    const RUNTIME: &str = "client";
+
+    fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> {
+        let (options, variables) = Options::parse(options, variables)?;
+        Ok(Box::new(Engine::new(options, variables)))
+    }
+}
+
+#[test]
+fn every_vector_holds() {
+    assert!(run_all::<Driven<Client>>() >= 150, "vectors are missing");
+}
