@@ -154,6 +154,9 @@ impl Driver {
         let fetch = engine.poll_fetch(self.now());
         self.publish(&mut **engine);
         let wake_at = engine.poll_timeout().map(|at| self.started + Duration::from_millis(at.0));
+        drop(engine);
+        // An engine in a sandbox may fail in any call: who waits learns of it.
+        self.progress.send_replace(());
         (fetch, wake_at)
     }
 

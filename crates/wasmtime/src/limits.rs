@@ -42,7 +42,7 @@ impl Limits {
     }
 
     /// An engine of that configuration.
-    pub fn engine(self) -> Result<Engine, Error> {
+    pub fn engine() -> Result<Engine, Error> {
         Engine::new(&Self::config()).map_err(|error| {
             Error::new(
                 ErrorKind::ConfigInvalid,

@@ -26,7 +26,7 @@ impl Sandbox {
     /// Compiles the component `permisos-secrets.component.wasm`, which takes a moment: see [`precompile`](Self::precompile).
     pub fn new(wasm: &[u8]) -> Result<Self, Error> {
         let limits = Limits::default();
-        let engine = limits.engine()?;
+        let engine = Limits::engine()?;
         let component = Component::new(&engine, wasm).map_err(|error| {
             refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
         })?;
@@ -36,7 +36,7 @@ impl Sandbox {
     /// Compiles the component into what [`from_precompiled`](Self::from_precompiled) loads in less than a millisecond,
     /// on this kind of machine and with this version of wasmtime.
     pub fn precompile(wasm: &[u8]) -> Result<Vec<u8>, Error> {
-        Limits::default().engine()?.precompile_component(wasm).map_err(|error| {
+        Limits::engine()?.precompile_component(wasm).map_err(|error| {
             refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
         })
     }
@@ -56,7 +56,7 @@ impl Sandbox {
             None => return Err(refused("is not precompiled, or cut short: make it anew with Sandbox::precompile")),
         }
         let limits = Limits::default();
-        let engine = limits.engine()?;
+        let engine = Limits::engine()?;
         // SAFETY: the caller's promise.
         let component = unsafe { Component::deserialize(&engine, compiled) }.map_err(|error| {
             refused(&format!("cannot be loaded: make it anew with Sandbox::precompile ({})", error.root_cause()))
