@@ -5,6 +5,7 @@
 mod bench;
 mod cache;
 mod component;
+mod conformance;
 mod demo;
 mod fleet;
 mod fuzz;

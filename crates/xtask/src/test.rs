@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, fuzz, monitoring, package, packages};
+use crate::{component, conformance, fuzz, monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -18,6 +18,7 @@ const CHECKS: &[Check] = &[
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("Node and live tests on the installed tarball", node),
+    ("Every vector in every runtime", conformance::table),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
     ("Tracked files name no foreign registry and no machine's path", tracked),
@@ -26,6 +27,7 @@ const CHECKS: &[Check] = &[
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     need(&workspace.shell, "python3", "install Python 3.9 or newer with pip")?;
+    conformance::prepare(workspace)?;
     let started = Instant::now();
     let results: Vec<(&str, bool, Duration)> = CHECKS
         .iter()

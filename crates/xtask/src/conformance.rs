@@ -1,0 +1,59 @@
+//! The table of the conformance vectors: each in every runtime, and no difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+
+use crate::cache::Workspace;
+
+/// Where the vectors run, each by the runner of its language.
+const RUNTIMES: [&str; 4] = ["core", "client", "component", "node"];
+
+/// An empty folder for the outcomes, and its name for the tests that follow.
+pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
+    let folder = folder(workspace);
+    workspace.shell.remove_path(&folder)?;
+    workspace.shell.create_dir(&folder)?;
+    workspace.shell.set_var("PERMISOS_RESULTS", folder);
+    Ok(())
+}
+
+/// Prints the table. Fails if any vector failed or was not run anywhere.
+pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut results: Vec<BTreeMap<String, bool>> = vec![];
+    for runtime in RUNTIMES {
+        let file = folder(workspace).join(format!("{runtime}.json"));
+        let text = workspace.shell.read_file(&file).with_context(|| format!("the vectors did not run in {runtime}"))?;
+        results.push(serde_json::from_str(&text)?);
+    }
+    let vectors: BTreeSet<&String> = results.iter().flat_map(BTreeMap::keys).collect();
+    let files: BTreeSet<&str> = vectors.iter().filter_map(|vector| Some(vector.split_once(": ")?.0)).collect();
+    println!("{:<28}{}", "vectors that hold", RUNTIMES.map(|runtime| format!("{runtime:>11}")).concat());
+    for file in files {
+        let of_file = |vector: &str| vector.split_once(": ").is_some_and(|(it, _)| it == file);
+        let count = vectors.iter().filter(|vector| of_file(vector)).count();
+        let cells = results.iter().map(|results| {
+            let holding = results.iter().filter(|(vector, holds)| **holds && of_file(vector)).count();
+            format!("{:>11}", format!("{holding}/{count}"))
+        });
+        println!("{file:<28}{}", cells.collect::<String>());
+    }
+    let mut bad = vec![];
+    for vector in &vectors {
+        for (runtime, results) in RUNTIMES.iter().zip(&results) {
+            match results.get(*vector) {
+                Some(true) => {}
+                Some(false) => bad.push(format!("{vector}: fails in {runtime}")),
+                None => bad.push(format!("{vector}: was not run in {runtime}")),
+            }
+        }
+    }
+    ensure!(bad.is_empty(), "{} cells differ:\n{}", bad.len(), bad.join("\n"));
+    println!("{} vectors in {} runtimes: all cells are equal", vectors.len(), RUNTIMES.len());
+    Ok(())
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("conformance")
+}
