@@ -6,7 +6,7 @@ use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use serde_json::{Map, Value};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Precompiled};
+use wasmtime::{Engine, Precompiled, Store};
 
 use crate::bindings::HostedPre;
 use crate::engine::SandboxedEngine;
@@ -89,6 +89,15 @@ impl Sandbox {
         variables: &HashMap<String, String>,
     ) -> Result<SandboxedEngine, Error> {
         SandboxedEngine::open(&self.component, self.limits, options, variables)
+    }
+
+    /// Makes an instance and ends it: what each [`open`](Self::open) pays before any work.
+    #[doc(hidden)]
+    pub fn instantiate(&self) -> wasmtime::Result<()> {
+        let mut store = Store::new(self.component.engine(), self.limits.memory_limits());
+        store.limiter(|bounds| bounds);
+        self.limits.refuel(&mut store)?;
+        self.component.instantiate(&mut store).map(drop)
     }
 
     /// Nothing is linked: a component that imports a function is refused.

@@ -3,7 +3,7 @@
 use xshell::cmd;
 
 use crate::cache::{Workspace, step};
-use crate::package;
+use crate::{component, package};
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let installed = step("Build, pack and install @permisos/secrets", || package::install(workspace))?;
@@ -18,5 +18,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     step("Reads in Rust", || {
         Ok(cmd!(workspace.shell, "cargo run --locked --quiet --release --manifest-path tests/bench/Cargo.toml")
             .run()?)
+    })?;
+    step("The component in wasmtime", || {
+        let component = component::build(workspace)?;
+        let bench = cmd!(workspace.shell, "cargo bench --locked --quiet -p permisos-secrets-wasmtime --bench component");
+        Ok(bench.env("PERMISOS_COMPONENT", component).run()?)
     })
 }

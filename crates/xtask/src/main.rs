@@ -14,6 +14,7 @@ mod package;
 mod packages;
 mod soak;
 mod test;
+mod types;
 mod wasm_target;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, conformance, fuzz, monitoring, package, packages};
+use crate::{component, conformance, fuzz, monitoring, package, packages, types};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -14,6 +14,7 @@ const CHECKS: &[Check] = &[
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
+    ("TypeScript's configs are those of wit/", types::check),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
@@ -111,10 +112,13 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
         let _in_live = shell.push_dir(installed.path().join("live"));
         cmd!(shell, "npm ci --loglevel=error").run()?;
     }
+    // The program of the live test whose engine is the component.
+    cmd!(shell, "cargo build --locked --manifest-path {root}/Cargo.toml -p permisos-secrets-wasmtime --example seven").run()?;
+    let seven = workspace.target().join("debug/examples/seven");
     // The scenes wait more than they work.
     let tests = cmd!(shell, "node --test --test-concurrency=4 {files...}");
     let vectors = root.join("tests/vectors");
-    let tests = tests.env("PERMISOS_CLI", tool);
+    let tests = tests.env("PERMISOS_CLI", tool).env("PERMISOS_SEVEN", seven);
     Ok(tests.env("PERMISOS_PYTHON", python).env("PERMISOS_VECTORS", vectors).run()?)
 }
 
