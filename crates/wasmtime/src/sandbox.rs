@@ -103,8 +103,8 @@ impl Sandbox {
     /// Nothing is linked: a component that imports a function is refused.
     fn link(component: &Component, limits: Limits) -> Result<Self, Error> {
         let linker = Linker::new(component.engine());
-        let linked = linker.instantiate_pre(component).and_then(HostedPre::new);
-        let component = linked
+        let prepared = linker.instantiate_pre(component).and_then(HostedPre::new);
+        let component = prepared
             .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))?;
         Ok(Self { component, limits })
     }

@@ -2,19 +2,19 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use permisos_secrets_wasmtime::Sandbox;
 
 /// The component's bytes.
 pub(crate) fn component() -> Vec<u8> {
-    read(folder("PERMISOS_COMPONENT"))
+    read(&folder("PERMISOS_COMPONENT"))
 }
 
 /// A guest's bytes.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
-    read(folder("PERMISOS_GUESTS").join(format!("{name}.wasm")))
+    read(&folder("PERMISOS_GUESTS").join(format!("{name}.wasm")))
 }
 
 /// The component, compiled once for all tests of a file.
@@ -28,6 +28,6 @@ fn folder(variable: &str) -> PathBuf {
     std::env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: {hint}")).into()
 }
 
-fn read(file: PathBuf) -> Vec<u8> {
-    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
