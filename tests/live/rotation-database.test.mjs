@@ -117,7 +117,12 @@ function work(secrets, users) {
     load.queries++;
   };
   const poolOf = ({ host, port, database, username: user, password, url, ssl }) => {
-    if (!pools.has(url)) pools.set(url, new pg.Pool({ host, port, database, user, password, ssl, max: 5, maxUses: 10 }));
+    if (!pools.has(url)) {
+      const pool = new pg.Pool({ host, port, database, user, password, ssl, max: 5, maxUses: 10 });
+      // A connection that is still closing is told when the server ends: nobody queries it any more.
+      pool.on('connect', (client) => client.on('error', () => {}));
+      pools.set(url, pool);
+    }
     return pools.get(url);
   };
   const worker = async () => {
