@@ -121,6 +121,7 @@ function work(secrets, users) {
       const pool = new pg.Pool({ host, port, database, user, password, ssl, max: 5, maxUses: 10 });
       // A connection that is still closing is told when the server ends: nobody queries it any more.
       pool.on('connect', (client) => client.on('error', () => {}));
+      pool.on('error', () => {});
       pools.set(url, pool);
     }
     return pools.get(url);
