@@ -188,7 +188,8 @@ impl fmt::Display for Violation {
 }
 
 /// The error of every operation: a kind, what happened, what to do. Never holds a value or a part of one.
-#[derive(Clone)]
+#[derive(Clone, thiserror::Error)]
+#[error("{}", self.message())]
 pub struct Error(Arc<Details>);
 
 #[derive(Debug, Eq, PartialEq)]
@@ -337,14 +338,6 @@ impl fmt::Debug for Error {
             .finish()
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
