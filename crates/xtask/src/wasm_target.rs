@@ -11,6 +11,9 @@ use crate::cache::Workspace;
 /// The target: no WASI, so nothing to import.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
+/// The oldest compiler that builds this workspace.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// How to compile for the target.
 pub(crate) enum Compiler {
     /// Debian's rustc, which builds the standard library with the crates, linked by the installed toolchain's lld.
@@ -93,13 +96,16 @@ fn unpack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let shell = &workspace.shell;
     let hint = || {
         format!(
-            "the target {TARGET} is missing, and it can be had neither from rustup nor from Debian's packages: run `rustup target add {TARGET}`"
+            "the target {TARGET} is missing, and it can be had neither from rustup nor from Debian's packages (rustc-web \
+             of at least {OLDEST}): run `rustup target add {TARGET}`"
         )
     };
     let candidate = || -> anyhow::Result<Option<String>> {
-        Ok(candidate(&cmd!(shell, "apt-cache policy rustc-web").quiet().read()?))
+        let policy = cmd!(shell, "apt-cache policy rustc-web").quiet().read()?;
+        Ok(candidate(&policy).filter(|version| is_new_enough(version)))
     };
     let Some(version) = candidate().with_context(hint)?.or_else(|| {
+        // The lists may be older than the archive, and name a compiler that cannot build this workspace.
         cmd!(shell, "apt-get update -qq").run().ok()?;
         candidate().ok()?
     }) else {
@@ -125,7 +131,7 @@ fn unpack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         let _in_root = shell.push_dir(&root);
         let download = || cmd!(shell, "apt-get download -qq {packages...}").ignore_stderr().run();
         if download().is_err() {
-            // The lists may be older than the archive.
+            // The archive may have gone on since the lists were fetched.
             cmd!(shell, "apt-get update -qq").run().with_context(hint)?;
             download().with_context(hint)?;
         }
@@ -142,6 +148,12 @@ fn unpack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
 fn candidate(policy: &str) -> Option<String> {
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "))?;
     (version != "(none)").then(|| version.to_owned())
+}
+
+/// Whether Debian's version, such as `1.96.0+dfsg1-1`, builds this workspace.
+fn is_new_enough(version: &str) -> bool {
+    let minor = |version: &str| version.split('.').nth(1)?.parse::<u32>().ok();
+    version.starts_with("1.") && minor(version) >= minor(OLDEST)
 }
 
 /// The package that `apt-cache depends` names.
@@ -186,6 +198,8 @@ mod tests {
         let depends = "libstd-rust-web-dev\n  Depends: libc6\n  Depends: libstd-rust-web-1.96\n  Breaks: x\n";
         assert_eq!(dependency(depends, "libstd-rust-web-").as_deref(), Some("libstd-rust-web-1.96"));
         assert_eq!(dependency(depends, "libllvm"), None);
+        assert!(is_new_enough("1.96.0+dfsg1-1~deb12u1") && is_new_enough(OLDEST));
+        assert!(!is_new_enough("1.85.0+dfsg3-1~deb12u3") && !is_new_enough("unknown"));
         assert_eq!(host("rustc 1.95.0\nhost: x86_64-unknown-linux-gnu\n"), Some("x86_64-unknown-linux-gnu"));
     }
 }
