@@ -100,13 +100,15 @@ impl Sandbox {
         self.component.instantiate(&mut store).map(drop)
     }
 
-    /// Nothing is linked: a component that imports a function is refused.
+    /// Nothing is linked: a component that imports a function is refused. So is one whose functions have other types,
+    /// which are compared in an instance.
     fn link(component: &Component, limits: Limits) -> Result<Self, Error> {
         let linker = Linker::new(component.engine());
         let prepared = linker.instantiate_pre(component).and_then(HostedPre::new);
-        let component = prepared
-            .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))?;
-        Ok(Self { component, limits })
+        let sandbox = prepared.map(|component| Self { component, limits });
+        sandbox
+            .and_then(|sandbox| sandbox.instantiate().map(|()| sandbox))
+            .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))
     }
 }
 
@@ -122,6 +124,7 @@ fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     let engine = component.engine();
     let ty = component.component_type();
     let function = ty.imports(engine).find_map(|(name, item)| match item.ty {
+        ComponentItem::ComponentFunc(_) => Some(name.to_owned()),
         ComponentItem::ComponentInstance(instance) => {
             let mut exports = instance.exports(engine);
             let function = exports.find(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
@@ -134,7 +137,7 @@ fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     }
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     if exports.contains(&INTERFACE) {
-        return format!("its interface {INTERFACE} differs ({})", error.root_cause());
+        return format!("its interface {INTERFACE} does not fit ({})", error.root_cause());
     }
     format!(
         "it exports {}, and not {INTERFACE}",
