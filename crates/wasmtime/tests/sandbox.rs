@@ -10,7 +10,7 @@ use permisos_secrets::{DrivenEngine, ErrorKind, Secrets, SecretsBuilder, Service
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::{Map, Value, json};
-use support::Stored;
+use support::{Stored, load};
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Engine, ModuleVersionStrategy, Store};
 
@@ -314,9 +314,7 @@ fn an_engine_that_traps_does_not_open_and_leaks_nothing() {
 }
 
 #[test]
-#[expect(unsafe_code, reason = "the bytes are those that were just made, or less of them")]
 fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
-    let load = |bytes: &[u8]| unsafe { Sandbox::from_precompiled(bytes) };
     let compiled = support::compiled();
     let sandbox = load(compiled).unwrap();
     assert!(builder(&sandbox, &stored()).build().is_ok());
@@ -343,4 +341,12 @@ fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
     let module = Limits::engine().unwrap().precompile_module(b"\0asm\x01\0\0\0").unwrap();
     let error = load(&module).err().unwrap();
     assert!(error.message().contains("is a precompiled module"), "{error}");
+}
+
+#[test]
+#[expect(unsafe_code, reason = "there is no file")]
+fn a_precompiled_file_that_is_not_there_is_named() {
+    let error = unsafe { Sandbox::from_precompiled("/nowhere/component.cwasm") }.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+    assert!(error.message().contains("/nowhere/component.cwasm"), "{error}");
 }

@@ -3,12 +3,13 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock};
 
 use permisos_secrets::core::{Failure, Fetch, Fetched, Outcome, Payload, Stage};
-use permisos_secrets::{ErrorKind, Source};
+use permisos_secrets::{Error, ErrorKind, Source};
 use permisos_secrets_wasmtime::Sandbox;
 use serde_json::Value;
 
@@ -28,10 +29,18 @@ pub(crate) fn compiled() -> &'static [u8] {
     COMPILED.get_or_init(|| Sandbox::precompile(&component()).expect("the component compiles"))
 }
 
-#[expect(unsafe_code, reason = "the bytes are those that were just made")]
+/// Loads what was precompiled, or what is none.
+#[expect(unsafe_code, reason = "the bytes are those that were just made, or less of them")]
+pub(crate) fn load(compiled: &[u8]) -> Result<Sandbox, Error> {
+    let mut file = tempfile::NamedTempFile::new().expect("the temporary folder is writable");
+    file.write_all(compiled).expect("the temporary folder is writable");
+    // Removed afterwards: what is mapped stays.
+    unsafe { Sandbox::from_precompiled(file.path()) }
+}
+
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| unsafe { Sandbox::from_precompiled(compiled()) }.expect("it is that of this version"))
+    SANDBOX.get_or_init(|| load(compiled()).expect("it is that of this version"))
 }
 
 /// Payloads by service, or by `{service}@AWSPREVIOUS`, and the version of the current ones.
