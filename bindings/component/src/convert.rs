@@ -1,6 +1,8 @@
 //! Between core's types and those of `wit/`. No `..` and no default arm: what is new in either does not compile before
 //! it crosses.
 
+#![deny(clippy::wildcard_enum_match_arm, reason = "it would hide a new variant")]
+
 use std::time::Duration;
 
 use permisos_secrets_core as core;

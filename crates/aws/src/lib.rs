@@ -23,8 +23,3 @@ pub fn connect(kind: SourceKind, connection: &Connection) -> Arc<dyn Source> {
         SourceKind::Aws | SourceKind::Environment => Arc::new(AwsSource::new(connection)),
     }
 }
-
-/// The project's README, whose example is compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct ProjectReadme;

@@ -53,6 +53,8 @@ impl<O: Open> Subject for Driven<O> {
             variables.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
         let options = options.as_object().expect("a vector's options are an object");
         let engine = O::open(options, variables.collect()).map_err(|error| document(&error))?;
+        // What a driver asks for once.
+        let _ = (engine.source(), engine.connection(), engine.snapshot_file(), engine.services());
         let mut state = State { engine, published: HashMap::new(), events: VecDeque::new() };
         state.publish();
         Ok(Self(RefCell::new(state), PhantomData))
@@ -62,6 +64,7 @@ impl<O: Open> Subject for Driven<O> {
         let state = self.0.get_mut();
         let fetch = state.engine.poll_fetch(Timestamp(now));
         state.publish();
+        let _ = state.engine.poll_seal(Timestamp(now));
         fetch.map(|fetch| document(&fetch))
     }
 

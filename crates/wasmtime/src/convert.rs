@@ -1,6 +1,8 @@
 //! Between core's types and those of `wit/`. No `..` and no default arm: what is new in either does not compile before
 //! it crosses. The component's own conversions are the reverse.
 
+#![deny(clippy::wildcard_enum_match_arm, reason = "it would hide a new variant")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::bindings::exports::permisos::secrets::engine::{self as wit, GuestEngine};
 use crate::bindings::{Hosted, HostedPre};
 use crate::convert::{self, FromWit, IntoWit};
-use crate::limits::{Bounds, Limits};
+use crate::limits::{self, Bounds, Limits};
 
 /// An engine in a sandbox. If the component fails, by a trap or by passing a bound, it is ended and its memory given
 /// back: what was published last is still read, and everything else answers `Unavailable` and says why.
@@ -97,6 +97,15 @@ impl SandboxedEngine {
         self.or_end(answer)
     }
 
+    /// Asks for one of many answers: they share the fuel of the call before, so that those without end are ended.
+    fn follow<T>(
+        &mut self,
+        function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
+    ) -> Result<T, Error> {
+        let answer = self.sandbox.as_mut().map_err(|error| error.clone())?.follow(function);
+        self.or_end(answer)
+    }
+
     /// A component that failed is ended: it cannot be entered again, and holds every secret.
     fn or_end<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &answer {
@@ -112,10 +121,24 @@ impl Running {
         &mut self,
         function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
     ) -> Result<T, Error> {
-        let Self { store, component, engine, limits } = self;
-        let answer =
-            limits.refuel(store).and_then(|()| function(&component.permisos_secrets_engine().engine(), store, *engine));
-        answer.map_err(|error| failed(&error))
+        self.limits.refuel(&mut self.store).map_err(|error| failed(&error))?;
+        self.ask(function)
+    }
+
+    fn follow<T>(
+        &mut self,
+        function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
+    ) -> Result<T, Error> {
+        limits::charge(&mut self.store, limits::CALL).map_err(|error| failed(&error))?;
+        self.ask(function)
+    }
+
+    fn ask<T>(
+        &mut self,
+        function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
+    ) -> Result<T, Error> {
+        let Self { store, component, engine, limits: _ } = self;
+        function(&component.permisos_secrets_engine().engine(), store, *engine).map_err(|error| failed(&error))
     }
 }
 
@@ -156,17 +179,17 @@ impl DrivenEngine for SandboxedEngine {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        self.call(|engine, store, this| engine.call_poll_event(store, this)).ok()?.map(Event::from_wit)
+        self.follow(|engine, store, this| engine.call_poll_event(store, this)).ok()?.map(Event::from_wit)
     }
 
     fn poll_changed(&mut self) -> Option<ServiceId> {
-        let changed = self.call(|engine, store, this| engine.call_poll_changed(store, this));
+        let changed = self.follow(|engine, store, this| engine.call_poll_changed(store, this));
         changed.map_or_else(|_| self.closed.pop(), |changed| changed.map(ServiceId::from_wit))
     }
 
     fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
         let id = service.clone().into_wit();
-        let answer = self.call(|engine, store, this| engine.call_snapshot(store, this, &id));
+        let answer = self.follow(|engine, store, this| engine.call_snapshot(store, this, &id));
         let last = self.snapshots.get_mut(service)?;
         if let Ok(snapshot) = answer {
             *last = convert::snapshot(snapshot?, last);

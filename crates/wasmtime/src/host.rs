@@ -5,27 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use permisos_secrets::{Config, Error, ErrorKind, Secrets, Service, ServiceId};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use wasmtime::StoreLimits;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 use crate::bindings::permisos::secrets::{config, types};
 use crate::bindings::wasi::config::store as wasi_config;
 use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
 use crate::convert::IntoWit;
+use crate::limits::CALL;
 
 /// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
 pub struct SecretsCtx {
     secrets: Secrets,
     granted: BTreeSet<ServiceId>,
     handles: ResourceTable,
+    /// The guest's bound of memory; [`Limits::hold`](crate::Limits::hold) sets it.
+    pub(crate) bounds: StoreLimits,
+    /// What was done for the guest, in units of fuel, until it is taken from its fuel.
+    pub(crate) work: u64,
 }
 
 impl SecretsCtx {
     /// Grants these services and custom secrets to the guest, and no other.
     pub fn new(secrets: Secrets, granted: impl IntoIterator<Item = impl Into<ServiceId>>) -> Self {
-        Self { secrets, granted: granted.into_iter().map(Into::into).collect(), handles: ResourceTable::new() }
+        let granted = granted.into_iter().map(Into::into).collect();
+        Self { secrets, granted, handles: ResourceTable::new(), bounds: StoreLimits::default(), work: 0 }
     }
 
-    fn config(&self, service: &ServiceId) -> Result<Config, Error> {
+    fn config(&mut self, service: &ServiceId) -> Result<Config, Error> {
+        self.work = self.work.saturating_add(CALL);
         if !self.granted.contains(service) {
             let message = format!("{service} is not granted to this guest: its host grants it in SecretsCtx::new");
             return Err(Error::of(service.clone(), ErrorKind::AccessDenied, message));
@@ -33,8 +41,13 @@ impl SecretsCtx {
         Ok(self.secrets.read(service)?.config)
     }
 
+    /// A guest's text is as long as the guest likes.
+    fn count(&mut self, text: &str) {
+        self.work = self.work.saturating_add(text.len() as u64);
+    }
+
     /// One field as text, **exposed**; none if the config does not have it.
-    fn expose(&self, Key { service, field }: &Key) -> Result<Option<String>, Error> {
+    fn expose(&mut self, Key { service, field }: &Key) -> Result<Option<String>, Error> {
         let json = self.config(service)?.expose_json();
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap_or_default();
         let value = fields.get(field).map(|value| value.get()).filter(|value| *value != "null");
@@ -75,6 +88,7 @@ impl config::Host for SecretsCtx {
     }
 
     fn get_secret(&mut self, id: String) -> Result<types::CustomConfig, types::Error> {
+        self.count(&id);
         let service = ServiceId::from(id.as_str());
         match self.config(&service).map_err(IntoWit::into_wit)? {
             Config::Custom(config) => Ok((&*config).into_wit()),
@@ -87,6 +101,7 @@ impl types::Host for SecretsCtx {}
 
 impl wasi_config::Host for SecretsCtx {
     fn get(&mut self, key: String) -> Result<Option<String>, wasi_config::Error> {
+        self.count(&key);
         let Some(key) = Key::parse(&key) else { return Ok(None) };
         self.expose(&key).map_err(|error| wasi_config::Error::Upstream(error.to_string()))
     }
@@ -94,7 +109,7 @@ impl wasi_config::Host for SecretsCtx {
     /// Names alone: whoever prints all of its configuration prints no secret.
     fn get_all(&mut self) -> Result<Vec<(String, String)>, wasi_config::Error> {
         let mut all = vec![];
-        for service in &self.granted {
+        for service in &self.granted.clone() {
             let config = self.config(service).map_err(|error| wasi_config::Error::Upstream(error.to_string()))?;
             let names: Map<String, Value> = serde_json::from_str(&config.redacted_json()).unwrap_or_default();
             all.extend(names.into_iter().map(|(field, _)| (format!("{service}/{field}"), String::new())));
@@ -105,6 +120,7 @@ impl wasi_config::Host for SecretsCtx {
 
 impl wasmcloud_store::Host for SecretsCtx {
     fn get(&mut self, key: String) -> Result<Resource<Handle>, wasmcloud_store::SecretsError> {
+        self.count(&key);
         let key = Key::parse(&key).ok_or(wasmcloud_store::SecretsError::NotFound)?;
         let upstream = |error: Error| wasmcloud_store::SecretsError::Upstream(error.to_string());
         self.expose(&key).map_err(upstream)?.ok_or(wasmcloud_store::SecretsError::NotFound)?;
@@ -123,18 +139,20 @@ impl wasmcloud_store::HostSecret for SecretsCtx {
 impl reveal::Host for SecretsCtx {
     /// The value that is current now, not the one of when the handle was made.
     fn reveal(&mut self, handle: Resource<Handle>) -> wasmtime::Result<wasmcloud_store::SecretValue> {
-        let Handle(key) = self.handles.get(&handle)?;
-        let value = self.expose(key)?;
+        let Handle(key) = self.handles.get(&handle)?.clone();
+        let value = self.expose(&key)?;
         let value = value.ok_or_else(|| wasmtime::Error::msg("the secret does not have this field any more"))?;
         Ok(wasmcloud_store::SecretValue::String(value))
     }
 }
 
 /// What `wasmcloud:secrets` hands out: no value yet.
+#[derive(Clone)]
 #[expect(unreachable_pub, reason = "the generated module exports it")]
 pub struct Handle(Key);
 
 /// `{service}/{field}`, e.g. `database/password` or `whatsapp/api/token`.
+#[derive(Clone)]
 struct Key {
     service: ServiceId,
     field: String,

@@ -1,7 +1,13 @@
 //! Bounds that a component cannot pass: memory, work, and how many run at once.
 
+use std::mem;
+
 use permisos_secrets::{Error, ErrorKind};
-use wasmtime::{Config, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{
+    AsContextMut, CallHook, Config, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder, Trap,
+};
+
+use crate::host::SecretsCtx;
 
 /// What a component may use. It fits the engine with its most secrets, and most guests.
 #[derive(Clone, Copy, Debug)]
@@ -9,7 +15,8 @@ pub struct Limits {
     /// The most linear memory of one instance, in bytes. Default 64 MiB; more than that is not reserved.
     pub memory: usize,
     /// The most work of one call, in units of wasmtime's fuel, about an instruction each. Default 2,000,000,000, one or
-    /// two seconds. Unlike a deadline it does not depend on how busy the machine is.
+    /// two seconds. Unlike a deadline it does not depend on how busy the machine is. What the host does for a guest counts
+    /// too: 20,000 for each config, and one for each byte of a key.
     pub fuel: u64,
 }
 
@@ -23,6 +30,8 @@ impl Default for Limits {
 const INSTANCES: u32 = 64;
 /// Core instances, memories and tables of one component: its own module, and what the component model puts around it.
 const PARTS: u32 = 8;
+/// What an answer costs beside the instructions in the sandbox, about the time that the other side needs for it.
+pub(crate) const CALL: u64 = 20_000;
 /// What the pool reserves for one memory.
 const RESERVED: usize = 64 << 20;
 
@@ -51,15 +60,37 @@ impl Limits {
         })
     }
 
-    /// For the store's state: what [`Store::limiter`] takes.
-    pub fn memory_limits(self) -> StoreLimits {
-        StoreLimitsBuilder::new().memory_size(self.memory).trap_on_grow_failure(true).build()
+    /// Holds a guest's store to the bounds, and gives it the fuel of one call. Fails where the engine is not of
+    /// [`config`](Self::config).
+    pub fn hold<T: 'static>(self, store: &mut Store<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
+        ctx(store.data_mut()).bounds = self.memory_limits();
+        store.limiter(move |state| &mut ctx(state).bounds);
+        store.call_hook(move |mut store, hook| match hook {
+            CallHook::ReturningFromHost => {
+                let work = mem::take(&mut ctx(store.data_mut()).work);
+                charge(store, work)
+            }
+            CallHook::CallingHost | CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
+        });
+        self.refuel(store)
     }
 
-    /// Gives the store the fuel of one call. Fails where the engine is not of [`config`](Self::config).
+    /// Gives the store the fuel of the next call. Fails where the engine is not of [`config`](Self::config).
     pub fn refuel<T>(self, store: &mut Store<T>) -> wasmtime::Result<()> {
         store.set_fuel(self.fuel)
     }
+
+    /// For the store's state: what [`Store::limiter`] takes.
+    pub(crate) fn memory_limits(self) -> StoreLimits {
+        StoreLimitsBuilder::new().memory_size(self.memory).trap_on_grow_failure(true).build()
+    }
+}
+
+/// Takes fuel for work that is not the sandbox's own.
+pub(crate) fn charge(mut store: impl AsContextMut, work: u64) -> wasmtime::Result<()> {
+    let mut store = store.as_context_mut();
+    let left = store.get_fuel()?.checked_sub(work).ok_or(Trap::OutOfFuel)?;
+    store.set_fuel(left)
 }
 
 /// The state of an engine's store: nothing but its bounds.

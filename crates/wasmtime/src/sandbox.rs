@@ -1,6 +1,8 @@
 //! The component, compiled once, and the bounds of its sandbox.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use serde_json::{Map, Value};
@@ -33,32 +35,39 @@ impl Sandbox {
         Self::link(&component, limits)
     }
 
-    /// Compiles the component into what [`from_precompiled`](Self::from_precompiled) loads in less than a millisecond,
-    /// on this kind of machine and with this version of wasmtime.
+    /// Compiles the component into what [`from_precompiled`](Self::from_precompiled) loads in less than a millisecond from
+    /// a file, on this kind of machine and with this version of wasmtime.
     pub fn precompile(wasm: &[u8]) -> Result<Vec<u8>, Error> {
         Limits::engine()?.precompile_component(wasm).map_err(|error| {
             refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
         })
     }
 
-    /// Loads what [`precompile`](Self::precompile) made. A file that is cut short, of another version of wasmtime, for
-    /// another machine, or something else altogether is refused.
+    /// Loads a file of what [`precompile`](Self::precompile) made, by mapping it into memory. One that is cut short, of
+    /// another version of wasmtime, for another machine, or something else altogether is refused.
     ///
     /// # Safety
     ///
-    /// The bytes are machine code and run as such: they must be, unchanged, what `precompile` answered. What was changed
-    /// with intent is not found out, so keep the file where only those can write who may replace the program itself.
+    /// The file is machine code and runs as such: it must be, unchanged, what `precompile` answered. What was changed with
+    /// intent is not found out, so keep it where only those can write who may replace the program itself. It must stay as
+    /// it is while a sandbox of it lives: to replace it, rename another file to its name.
     #[expect(unsafe_code, reason = "machine code cannot be checked")]
-    pub unsafe fn from_precompiled(compiled: &[u8]) -> Result<Self, Error> {
-        match Engine::detect_precompiled(compiled) {
-            Some(Precompiled::Component) => {}
-            Some(Precompiled::Module) => return Err(refused("is a precompiled module: precompile the component")),
-            None => return Err(refused("is not precompiled, or cut short: make it anew with Sandbox::precompile")),
+    pub unsafe fn from_precompiled(file: impl AsRef<Path>) -> Result<Self, Error> {
+        let file = file.as_ref();
+        match Engine::detect_precompiled_file(file) {
+            Ok(Some(Precompiled::Component)) => {}
+            Ok(Some(Precompiled::Module)) => return Err(refused("is a precompiled module: precompile the component")),
+            Err(error) if error.is::<io::Error>() => {
+                return Err(refused(&format!("cannot be read from {}: {}", file.display(), error.root_cause())));
+            }
+            Ok(None) | Err(_) => {
+                return Err(refused("is not precompiled, or cut short: make it anew with Sandbox::precompile"));
+            }
         }
         let limits = Limits::default();
         let engine = Limits::engine()?;
         // SAFETY: the caller's promise.
-        let component = unsafe { Component::deserialize(&engine, compiled) }.map_err(|error| {
+        let component = unsafe { Component::deserialize_file(&engine, file) }.map_err(|error| {
             refused(&format!("cannot be loaded: make it anew with Sandbox::precompile ({})", error.root_cause()))
         })?;
         Self::link(&component, limits)
@@ -100,13 +109,15 @@ impl Sandbox {
         self.component.instantiate(&mut store).map(drop)
     }
 
-    /// Nothing is linked: a component that imports a function is refused.
+    /// Nothing is linked: a component that imports a function is refused. So is one whose functions have other types,
+    /// which are compared in an instance.
     fn link(component: &Component, limits: Limits) -> Result<Self, Error> {
         let linker = Linker::new(component.engine());
         let prepared = linker.instantiate_pre(component).and_then(HostedPre::new);
-        let component = prepared
-            .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))?;
-        Ok(Self { component, limits })
+        let sandbox = prepared.map(|component| Self { component, limits });
+        sandbox
+            .and_then(|sandbox| sandbox.instantiate().map(|()| sandbox))
+            .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))
     }
 }
 
@@ -122,6 +133,7 @@ fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     let engine = component.engine();
     let ty = component.component_type();
     let function = ty.imports(engine).find_map(|(name, item)| match item.ty {
+        ComponentItem::ComponentFunc(_) => Some(name.to_owned()),
         ComponentItem::ComponentInstance(instance) => {
             let mut exports = instance.exports(engine);
             let function = exports.find(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
@@ -134,7 +146,7 @@ fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     }
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     if exports.contains(&INTERFACE) {
-        return format!("its interface {INTERFACE} differs ({})", error.root_cause());
+        return format!("its interface {INTERFACE} does not fit ({})", error.root_cause());
     }
     format!(
         "it exports {}, and not {INTERFACE}",

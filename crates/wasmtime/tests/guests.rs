@@ -2,32 +2,39 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::sync::Arc;
+
 use permisos_secrets::{Secrets, Service, ServiceId};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_wasmtime::{Limits, SecretsCtx, add_to_linker};
-use serde_json::json;
+use serde_json::{Value, json};
+use support::Stored;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store, StoreLimits, Trap};
+use wasmtime::{Engine, Store, Trap};
 
 mod support;
 
-struct State {
-    secrets: SecretsCtx,
-    bounds: StoreLimits,
+const FUEL: u64 = 50_000_000;
+
+/// Runs the guest with what the environment holds; the error is the trap that ended it.
+fn run(name: &str, argument: &str, granted: &[ServiceId]) -> wasmtime::Result<Result<String, String>> {
+    run_with(secrets(), name, argument, granted)
 }
 
-/// Runs the guest; the error is the trap that ended it.
-fn run(name: &str, argument: &str, granted: &[ServiceId]) -> wasmtime::Result<Result<String, String>> {
+fn run_with(
+    secrets: Secrets,
+    name: &str,
+    argument: &str,
+    granted: &[ServiceId],
+) -> wasmtime::Result<Result<String, String>> {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
     let engine = ENGINE.get_or_init(|| Limits::engine().unwrap());
-    let limits = Limits { memory: 4 << 20, fuel: 50_000_000 };
+    let limits = Limits { memory: 4 << 20, fuel: FUEL };
     let component = Component::new(engine, support::guest(name))?;
     let mut linker = Linker::new(engine);
-    add_to_linker(&mut linker, |state: &mut State| &mut state.secrets)?;
-    let secrets = SecretsCtx::new(secrets(), granted.iter().cloned());
-    let mut store = Store::new(engine, State { secrets, bounds: limits.memory_limits() });
-    store.limiter(|state| &mut state.bounds);
-    limits.refuel(&mut store)?;
+    add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx)?;
+    let mut store = Store::new(engine, SecretsCtx::new(secrets, granted.iter().cloned()));
+    limits.hold(&mut store, |ctx| ctx)?;
     let instance = linker.instantiate(&mut store, &component)?;
     let run = instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut store, "run")?;
     Ok(run.call(&mut store, (argument,))?.0)
@@ -79,14 +86,75 @@ fn a_guest_reads_what_it_is_granted() {
     assert_eq!(answer.unwrap(), "db.internal:5432, user of 3 characters");
 }
 
-#[test]
-fn a_guest_reads_all_seven() {
-    let answer = run("read-every", "", &all()).unwrap().unwrap();
-    assert_eq!(
-        answer,
-        "database db.internal:5432, redis cache.internal:6379, security 1 session secrets, stripe 48 characters, \
-         email smtp.internal:587, government-portal 40 characters, monitoring 1 keys"
-    );
+/// Every field of every config, each with a value of its own, arrives in its place.
+#[tokio::test]
+async fn a_guest_reads_everything_that_its_host_holds() {
+    let vectors = include_str!("../../../tests/vectors/payloads/database.json");
+    let vectors: Vec<Value> = serde_json::from_str(vectors).unwrap();
+    let with_ca = vectors.iter().find(|vector| vector["rule"] == "ca is accepted as PEM").unwrap();
+    let ca = with_ca["payload"]["ssl"]["ca"].as_str().unwrap();
+    let session = |version: &str| format!("{CANARY}-session-{version}");
+    let payloads = json!({
+        "database": {
+            "host": "db.internal", "port": 6432, "database": "permisos", "username": "app", "password": "canary-1",
+            "ssl": { "rejectUnauthorized": false, "ca": ca }, "more": 1,
+        },
+        "redis": {
+            "host": "cache.internal", "port": 7000, "username": "reader", "password": "canary-2", "db": 3,
+            "tls": { "servername": "cache.example.com", "rejectUnauthorized": false, "ca": ca }, "more": 2,
+        },
+        "security": {
+            "sessionSecret": session("new"), "jwtSecret": "canary-3-new", "internalApiKey": "canary-4", "more": 3,
+        },
+        "security@AWSPREVIOUS": {
+            "sessionSecret": session("old"), "jwtSecret": "canary-3-old", "internalApiKey": "canary-0",
+        },
+        "stripe": {
+            "publicKey": "pk_test_5", "privateKey": "sk_test_6", "webhookSecret": "whsec_7", "more": 4,
+        },
+        "email": {
+            "smtpUser": "user", "smtpPassword": "canary-8", "fromAddress": "noreply@example.com",
+            "host": "smtp.internal", "port": 2525, "configurationSet": "set", "more": 5,
+        },
+        "government-portal": {
+            "username": "clerk", "password": "canary-9", "loginUrl": "https://portal.example.com/login", "more": 6,
+        },
+        "monitoring": { "sentryDsn": "canary-10", "datadogApiKey": "canary-11" },
+        "whatsapp/api": { "token": "canary-12", "retries": 3, "sandbox": true, "more": 7 },
+    });
+    let fields = json!({ "token": {}, "retries": { "type": "integer" }, "sandbox": { "type": "boolean" } });
+    let secrets = Secrets::builder()
+        .environment("test")
+        .option("source", "aws")
+        .option("secrets", json!([{ "id": "whatsapp/api", "fields": fields }]))
+        .variables([])
+        .connect(move |_, _| Arc::new(Stored::new(payloads)))
+        .build()
+        .unwrap();
+    secrets.load().await.unwrap();
+    let shown = run_with(secrets, "read-every", "whatsapp/api", &all()).unwrap().unwrap();
+    let (new, old) = (session("new"), session("old"));
+    let expected = [
+        format!(
+            r#"DatabaseConfig {{ host: "db.internal", port: 6432, database: "permisos", username: "app", password: "canary-1", ssl: Some(DatabaseSsl {{ reject-unauthorized: false, ca: Some({ca:?}) }}), url: "postgresql://app:canary-1@db.internal:6432/permisos", extra: "{{\"more\":1}}" }}"#
+        ),
+        format!(
+            r#"RedisConfig {{ host: "cache.internal", port: 7000, username: Some("reader"), password: Some("canary-2"), db: Some(3), tls: Some(RedisTls {{ servername: "cache.example.com", reject-unauthorized: false, ca: Some({ca:?}) }}), url: "rediss://reader:canary-2@cache.internal:7000/3", extra: "{{\"more\":2}}" }}"#
+        ),
+        format!(
+            r#"SecurityConfig {{ session-secret: {new:?}, jwt-secret: "canary-3-new", internal-api-key: "canary-4", session-secrets: [{new:?}, {old:?}], jwt-secrets: ["canary-3-new", "canary-3-old"], extra: "{{\"more\":3}}" }}"#
+        ),
+        r#"StripeConfig { public-key: "pk_test_5", private-key: "sk_test_6", webhook-secret: "whsec_7", extra: "{\"more\":4}" }"#.to_owned(),
+        r#"EmailConfig { smtp-user: "user", smtp-password: "canary-8", from-address: "noreply@example.com", host: "smtp.internal", port: 2525, configuration-set: Some("set"), extra: "{\"more\":5}" }"#.to_owned(),
+        r#"GovernmentPortalConfig { username: "clerk", password: "canary-9", login-url: "https://portal.example.com/login", extra: "{\"more\":6}" }"#.to_owned(),
+        r#"MonitoringConfig { keys: [("datadogApiKey", "canary-11"), ("sentryDsn", "canary-10")] }"#.to_owned(),
+        r#"CustomConfig { fields: [("retries", CustomValue::Integer(3)), ("sandbox", CustomValue::Boolean(true)), ("token", CustomValue::Text("canary-12"))], extra: "{\"more\":7}" }"#.to_owned(),
+    ];
+    assert_eq!(shown.lines().count(), expected.len());
+    for (shown, expected) in shown.lines().zip(expected) {
+        let config = expected.split(' ').next().unwrap();
+        assert!(shown == expected, "{config} differs in a field");
+    }
 }
 
 #[test]
@@ -144,4 +212,13 @@ fn a_guest_that_misbehaves_ends_alone_and_leaks_nothing() {
         // The host lives on.
         assert!(run("read-database", "", &all()).unwrap().is_ok(), "after {name}");
     }
+}
+
+#[test]
+fn what_the_host_does_for_a_guest_is_work_of_the_guests() {
+    let secrets = secrets();
+    let error = run_with(secrets.clone(), "pester", "", &all()).unwrap_err();
+    assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::OutOfFuel), "{error:?}");
+    let reads = secrets.health().services[0].reads.environment;
+    assert!((1..=FUEL / 20_000).contains(&reads), "{reads} reads");
 }

@@ -2,40 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use permisos_secrets::core::{Fetch, Fetched, Outcome, Payload};
-use permisos_secrets::{ErrorKind, Secrets, SecretsBuilder, Service, Source, Status};
+use permisos_secrets::core::{Read, Timestamp};
+use permisos_secrets::{DrivenEngine, ErrorKind, Secrets, SecretsBuilder, Service, Status};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_wasmtime::{Limits, Sandbox};
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use support::{Stored, load};
+use wasmtime::component::{Component, Linker, Val};
+use wasmtime::{Engine, ModuleVersionStrategy, Store};
 
 mod support;
 
-/// Answers every request with this text.
-struct Stored(Mutex<(String, &'static str)>);
-
-impl Stored {
-    fn database(extra: &str) -> String {
-        json!({ "host": "db", "database": "permisos", "username": "app", "password": CANARY, "more": extra })
-            .to_string()
-    }
-}
-
-impl Source for Stored {
-    fn fetch<'a>(&'a self, fetch: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>> {
-        let (text, version) = self.0.lock().unwrap().clone();
-        let payload = Payload { text: Some(text.into()), version_id: version.into(), created_at: None, region: None };
-        let outcomes = fetch.requests.iter().map(|request| Outcome {
-            service: request.service.clone(),
-            stage: request.stage,
-            result: Ok(payload.clone()),
-        });
-        let fetched = Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![] };
-        Box::pin(std::future::ready(fetched))
-    }
+fn payload(host: &str, extra: &str) -> Value {
+    let database =
+        json!({ "host": host, "database": "permisos", "username": "app", "password": CANARY, "more": extra });
+    json!({ "database": database })
 }
 
 fn builder(sandbox: &Sandbox, stored: &Arc<Stored>) -> SecretsBuilder {
@@ -50,7 +34,12 @@ fn builder(sandbox: &Sandbox, stored: &Arc<Stored>) -> SecretsBuilder {
 }
 
 fn stored() -> Arc<Stored> {
-    Arc::new(Stored(Mutex::new((Stored::database(""), "v1"))))
+    Arc::new(Stored::new(payload("db", "")))
+}
+
+/// More to read than the fuel of [`scarce`] suffices for.
+fn long() -> Value {
+    payload("db", &"long ".repeat(12_000))
 }
 
 #[tokio::test]
@@ -62,7 +51,7 @@ async fn secrets_are_the_same_with_the_engine_in_its_sandbox() {
     let database = secrets.database().unwrap();
     assert_eq!((database.host.as_str(), database.port), ("db", 5432));
     assert_no_leak(&format!("{database:?} {:?}", secrets.health()), "Debug");
-    *stored.0.lock().unwrap() = (Stored::database("").replace("\"db\"", "\"db2\""), "v2");
+    stored.rotate(payload("db2", ""));
     secrets.refresh(&Service::Database.into()).await.unwrap();
     assert_eq!(secrets.database().unwrap().host, "db2");
     let health = secrets.health();
@@ -90,7 +79,7 @@ async fn scarce(stored: &Arc<Stored>) -> Secrets {
 async fn a_component_that_fails_is_ended_and_the_last_values_stay() {
     let stored = stored();
     let secrets = scarce(&stored).await;
-    *stored.0.lock().unwrap() = (Stored::database(&"long ".repeat(12_000)), "v2");
+    stored.rotate(long());
     let error = secrets.refresh(&Service::Database.into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("did not end within its limit of work"), "{error}");
@@ -105,7 +94,7 @@ async fn a_component_that_fails_is_ended_and_the_last_values_stay() {
 
 #[tokio::test]
 async fn who_waits_for_a_load_that_fails_learns_of_it() {
-    let stored = Arc::new(Stored(Mutex::new((Stored::database(&"long ".repeat(12_000)), "v1"))));
+    let stored = Arc::new(Stored::new(long()));
     let mut fuel = 1 << 10;
     let secrets = loop {
         let sandbox = support::sandbox().clone().with_limits(Limits { fuel, ..Limits::default() });
@@ -134,18 +123,176 @@ fn wrong_options_are_told_as_ever() {
     assert_eq!(error, native);
 }
 
+#[tokio::test]
+async fn answers_without_end_are_ended() {
+    let sandbox = Sandbox::new(&support::guest("engine-without-end")).unwrap();
+    let sandbox = sandbox.with_limits(Limits { fuel: 10_000_000, ..Limits::default() });
+    let secrets = Secrets::builder().variables([]).engine(sandbox.engine()).build().unwrap();
+    let error = secrets.load().await.unwrap_err();
+    assert!(error.message().contains("did not end within its limit of work"), "{error}");
+}
+
+#[test]
+fn a_sandbox_runs_as_many_engines_as_it_says_and_takes_their_room_back() {
+    let open = || support::sandbox().open(&Map::new(), &HashMap::new());
+    for _ in 0..2 {
+        // Other tests of this file run engines, too.
+        let engines: Vec<_> = std::iter::from_fn(|| open().ok()).take(65).collect();
+        assert!((32..=64).contains(&engines.len()), "{}", engines.len());
+        let error = open().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().contains("64"), "{error}");
+    }
+    assert!(open().is_ok());
+}
+
+/// Seven services in the environment.
+fn variables() -> HashMap<String, String> {
+    let variables = [
+        ("DATABASE_URL", format!("postgresql://app:{CANARY}@db.internal/permisos")),
+        ("DB_SSL", "true".into()),
+        ("REDIS_URL", format!("rediss://:{CANARY}@cache.internal/3")),
+        ("SESSION_SECRET", format!("{CANARY}1")),
+        ("JWT_SECRET", format!("{CANARY}2")),
+        ("INTERNAL_API_KEY", format!("{CANARY}3")),
+        ("STRIPE_PUBLIC_KEY", format!("pk_test_{CANARY}")),
+        ("STRIPE_PRIVATE_KEY", format!("sk_test_{CANARY}")),
+        ("STRIPE_WEBHOOK_SECRET", format!("whsec_{CANARY}")),
+        ("EMAIL_USER", "user".into()),
+        ("EMAIL_PASS", CANARY.into()),
+        ("EMAIL_FROM", "noreply@example.com".into()),
+        ("EMAIL_HOST", "smtp.internal".into()),
+        ("GOVT_USERNAME", "user".into()),
+        ("GOVT_PASSWORD", CANARY.into()),
+        ("GOVT_SITE_LOGIN_URL", "https://portal.example.com/login".into()),
+        ("SENTRY_DSN", CANARY.into()),
+        ("WHATSAPP_TOKEN", CANARY.into()),
+        ("WHATSAPP_RETRIES", "3".into()),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn options() -> Map<String, Value> {
+    let fields = json!({
+        "token": { "type": "string", "variable": "WHATSAPP_TOKEN" },
+        "retries": { "type": "integer", "variable": "WHATSAPP_RETRIES" },
+    });
+    let options = json!({ "environment": "test", "secrets": [{ "id": "whatsapp/api", "fields": fields }] });
+    options.as_object().unwrap().clone()
+}
+
+#[test]
+fn a_read_inside_the_sandbox_answers_what_is_published() {
+    let mut engine = support::sandbox().open(&options(), &variables()).unwrap();
+    for service in engine.services() {
+        let published = engine.snapshot(&service).unwrap().read(Timestamp(0));
+        let read = engine.read(&service, Timestamp(0));
+        assert!(read.is_ok(), "{service}");
+        assert!(Read::expose_json(&read) == Read::expose_json(&published), "{service} differs");
+    }
+    assert_eq!(engine.read(&"a/b".into(), Timestamp(0)).unwrap_err().kind(), ErrorKind::ConfigInvalid);
+}
+
+/// As a host in another language calls the component: by the names in `wit/`, with values of no type.
+#[test]
+#[expect(unsafe_code, reason = "the bytes are those that were just made")]
+fn every_getter_of_the_interface_answers_the_same() {
+    let engine = Limits::engine().unwrap();
+    let component = unsafe { Component::deserialize(&engine, support::compiled()) }.unwrap();
+    let mut store = Store::new(&engine, ());
+    Limits::default().refuel(&mut store).unwrap();
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let (_, interface) = instance.get_export(&mut store, None, "permisos:secrets/engine@0.1.0").unwrap();
+    let mut call = |name: &str, arguments: &[Val]| -> Val {
+        let (_, function) = instance.get_export(&mut store, Some(&interface), name).unwrap();
+        let function = instance.get_func(&mut store, function).unwrap();
+        let mut answer = [Val::Bool(false)];
+        function.call(&mut store, arguments, &mut answer).unwrap();
+        let [answer] = answer;
+        match answer {
+            Val::Result(result) => *result.unwrap_or_else(|_| panic!("{name} fails")).unwrap(),
+            answer => answer,
+        }
+    };
+    let variables = variables().into_iter().map(|(name, value)| {
+        let named = |name: &str, value| (name.to_owned(), value);
+        let fields = [("name", Val::String(name)), ("value", Val::String(value)), ("file", Val::Option(None))];
+        Val::Record(fields.map(|(name, value)| named(name, value)).into())
+    });
+    let options = Val::String(Value::Object(options()).to_string());
+    let this = call("[static]engine.open", &[options, Val::List(variables.collect())]);
+    let names = Service::ALL.map(|service| (service.as_str(), "built-in"));
+    for (name, case) in names.into_iter().chain([("whatsapp/api", "custom")]) {
+        let id = if case == "custom" { Val::String(name.to_owned()) } else { Val::Enum(name.to_owned()) };
+        let service = Val::Variant(case.to_owned(), Some(Box::new(id.clone())));
+        let Val::String(answer) = call("[method]engine.read-json", &[this.clone(), service, Val::U64(0)]) else {
+            panic!("read-json answers text")
+        };
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let typed = match case {
+            "custom" => call("[method]engine.custom", &[this.clone(), id, Val::U64(0)]),
+            _ => call(&format!("[method]engine.{name}"), &[this.clone(), Val::U64(0)]),
+        };
+        assert!(document(&typed) == answer["config"], "{name} differs");
+    }
+}
+
+/// A value of the interface as the JSON document of the other runtimes.
+fn document(value: &Val) -> Value {
+    match value {
+        Val::Bool(flag) => (*flag).into(),
+        Val::S64(number) => (*number).into(),
+        Val::U16(number) => (*number).into(),
+        Val::U32(number) => (*number).into(),
+        Val::String(text) => text.as_str().into(),
+        Val::Option(None) => Value::Null,
+        Val::Option(Some(value)) | Val::Variant(_, Some(value)) => document(value),
+        Val::List(items) if items.iter().all(|item| matches!(item, Val::Tuple(_))) && !items.is_empty() => {
+            let pair = |item: &Val| match item {
+                Val::Tuple(pair) => (document(&pair[0]).as_str().unwrap().to_owned(), document(&pair[1])),
+                _ => unreachable!("all are pairs"),
+            };
+            items.iter().map(pair).collect()
+        }
+        Val::List(items) => items.iter().map(document).collect(),
+        Val::Record(fields) => {
+            let mut object = Map::new();
+            for (name, value) in fields {
+                match (name.as_str(), document(value)) {
+                    // Their fields are beside the others in JSON, and a list of pairs in WIT.
+                    ("fields" | "keys", Value::Object(fields)) => object.extend(fields),
+                    ("extra", Value::String(json)) => drop(object.insert("extra".into(), json.parse().unwrap())),
+                    (_, Value::Null) => {}
+                    (name, value) => drop(object.insert(camel_case(name), value)),
+                }
+            }
+            object.into()
+        }
+        // Not shown: it may be a value.
+        _ => panic!("a config holds something new"),
+    }
+}
+
+fn camel_case(kebab: &str) -> String {
+    let mut words = kebab.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+}
+
 #[test]
 fn what_is_no_engine_of_this_version_is_refused_and_says_why() {
     for (name, expected) in [
-        ("engine-of-another-version", "exports permisos:secrets/engine@0.0.1, and not permisos:secrets/engine@0.1.0"),
-        ("engine-without-resource", "its interface permisos:secrets/engine@0.1.0 differs"),
+        ("engine-of-another-shape", "its interface permisos:secrets/engine@0.1.0 does not fit"),
+        ("engine-of-another-version", "and not permisos:secrets/engine@0.1.0"),
+        ("engine-that-imports", "it imports clock, and the engine imports nothing"),
+        ("engine-without-a-function", "its interface permisos:secrets/engine@0.1.0 does not fit"),
         (
             "read-database",
             "it imports permisos:secrets/config@0.1.0#get-database-config, and the engine imports nothing",
         ),
         ("spin", "exports run, and not permisos:secrets/engine@0.1.0"),
     ] {
-        let error = Sandbox::new(&support::guest(name)).err().unwrap();
+        let error = Sandbox::new(&support::guest(name)).err().unwrap_or_else(|| panic!("{name} is taken"));
         assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
         assert!(error.message().contains(expected), "{name}: {error}");
         assert!(error.message().contains("of version 0.1.0"), "{name}: {error}");
@@ -158,11 +305,18 @@ fn what_is_no_engine_of_this_version_is_refused_and_says_why() {
 }
 
 #[test]
-#[expect(unsafe_code, reason = "the bytes are those that were just made, or less of them")]
+fn an_engine_that_traps_does_not_open_and_leaks_nothing() {
+    let sandbox = Sandbox::new(&support::guest("engine-that-traps")).unwrap();
+    let error = sandbox.open(&options(), &variables()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("`unreachable` instruction"), "{error}");
+    assert_no_leak(&format!("{error:?}"), "the error");
+}
+
+#[test]
 fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
-    let load = |bytes: &[u8]| unsafe { Sandbox::from_precompiled(bytes) };
-    let compiled = Sandbox::precompile(&support::component()).unwrap();
-    let sandbox = load(&compiled).unwrap();
+    let compiled = support::compiled();
+    let sandbox = load(compiled).unwrap();
     assert!(builder(&sandbox, &stored()).build().is_ok());
     for part in [0, 1, 10, 50, 90, 99] {
         let error = load(&compiled[..compiled.len() / 100 * part]).err().unwrap();
@@ -171,8 +325,28 @@ fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
     }
     let error = load(&support::component()).err().unwrap();
     assert!(error.message().contains("is not precompiled"), "{error}");
-    // Precompiled for other bounds than a sandbox's, as another version would be.
-    let other = wasmtime::Engine::default().precompile_component(&support::component()).unwrap();
+    // By another version of wasmtime, for other bounds, and of something else.
+    let mut older = Limits::config();
+    older.module_version(ModuleVersionStrategy::Custom("47.0.0".to_owned())).unwrap();
+    let older = Engine::new(&older).unwrap().precompile_component(&support::guest("spin")).unwrap();
+    let unbounded = Engine::default().precompile_component(&support::guest("spin")).unwrap();
+    for (bytes, expected) in [(older, "47.0.0"), (unbounded, "fuel")] {
+        let error = load(&bytes).err().unwrap();
+        assert!(error.message().contains("cannot be loaded: make it anew"), "{error}");
+        assert!(error.message().contains(expected), "{error}");
+    }
+    let other = Sandbox::precompile(&support::guest("spin")).unwrap();
     let error = load(&other).err().unwrap();
-    assert!(error.message().contains("cannot be loaded: make it anew"), "{error}");
+    assert!(error.message().contains("exports run, and not permisos:secrets/engine@0.1.0"), "{error}");
+    let module = Limits::engine().unwrap().precompile_module(b"\0asm\x01\0\0\0").unwrap();
+    let error = load(&module).err().unwrap();
+    assert!(error.message().contains("is a precompiled module"), "{error}");
+}
+
+#[test]
+#[expect(unsafe_code, reason = "there is no file")]
+fn a_precompiled_file_that_is_not_there_is_named() {
+    let error = unsafe { Sandbox::from_precompiled("/nowhere/component.cwasm") }.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+    assert!(error.message().contains("/nowhere/component.cwasm"), "{error}");
 }

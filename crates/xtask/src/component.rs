@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use wit_component::{ComponentEncoder, DecodedWasm, WitPrinter};
-use wit_parser::{PackageId, Resolve, WorldItem};
+use wit_component::{
+    ComponentEncoder, DecodedWasm, StringEncoding, WitPrinter, dummy_module, embed_component_metadata,
+};
+use wit_parser::{
+    Docs, ManglingAndAbi, PackageId, Resolve, SourceMap, Type, TypeDefKind, WorldId, WorldItem, WorldKey,
+};
 
 use crate::cache::Workspace;
 use crate::wasm_target::{Compiler, TARGET};
@@ -13,6 +17,17 @@ use crate::wasm_target::{Compiler, TARGET};
 const SIZE_LIMIT: usize = 400 * 1024;
 /// What an installed standard library brings along, which is built for speed and tells of panics.
 const INSTALLED_SIZE: usize = 100 * 1024;
+/// The world of the component in `wit/`.
+const WORLD: &str = "secrets";
+
+/// What is no engine of this version, for the tests of its host: the types of `wit/` with one text replaced by another.
+const NO_ENGINES: [(&str, &str, &str); 5] = [
+    ("engine-of-another-shape", "consecutive-failures: u32", "consecutive-failures: u64"),
+    ("engine-of-another-version", "@0.1.0", "@0.2.0"),
+    ("engine-that-imports", "export engine;", "export engine;\n  import clock: func() -> u64;"),
+    ("engine-that-traps", "", ""),
+    ("engine-without-a-function", "    poll-timeout: func() -> option<timestamp>;\n", ""),
+];
 
 /// Builds and checks everything, and lets the tests that follow know where it is.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
@@ -25,11 +40,12 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let compiler = Compiler::find(workspace)?;
     let core = compile(workspace, &compiler, "Cargo.toml", &["--package", "permisos-secrets-component"])?;
-    let component = encode(&core.join("permisos_secrets_component.wasm"))?;
+    let component = encode(&read(&core.join("permisos_secrets_component.wasm"))?)?;
     let limit = SIZE_LIMIT + if compiler.is_installed() { INSTALLED_SIZE } else { 0 };
     ensure!(component.len() <= limit, "the component has {} bytes: more than {limit}", component.len());
     check_imports(&component)?;
     check_wit(&component, &workspace.root.join("wit"))?;
+    check_docs(&workspace.root.join("wit"))?;
     let folder = folder(workspace)?;
     let file = folder.join("permisos-secrets.component.wasm");
     workspace.shell.write_file(&file, &component)?;
@@ -37,7 +53,7 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-/// Builds the guests of `tests/guests`, each a component; answers their folder.
+/// Builds the guests of `tests/guests`, each a component, and what is no engine; answers their folder.
 pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let compiler = Compiler::find(workspace)?;
     let examples = compile(workspace, &compiler, "tests/guests/Cargo.toml", &["--examples"])?.join("examples");
@@ -47,7 +63,12 @@ pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     for source in workspace.shell.read_dir(workspace.root.join("tests/guests/examples"))? {
         let name = source.file_stem().context("a guest has a name")?.to_string_lossy().into_owned();
         let core = examples.join(format!("{}.wasm", name.replace('-', "_")));
-        workspace.shell.write_file(folder.join(format!("{name}.wasm")), encode(&core)?)?;
+        let component = encode(&read(&core)?).with_context(|| format!("{name} is no component"))?;
+        workspace.shell.write_file(folder.join(format!("{name}.wasm")), component)?;
+    }
+    for (name, from, to) in NO_ENGINES {
+        let component = dummy(&workspace.root.join("wit"), from, to)?;
+        workspace.shell.write_file(folder.join(format!("{name}.wasm")), component)?;
     }
     Ok(folder)
 }
@@ -69,12 +90,38 @@ fn compile(workspace: &Workspace, compiler: &Compiler, manifest: &str, what: &[&
     Ok(target.join(TARGET).join("component"))
 }
 
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| file.display().to_string())
+}
+
 /// A core module becomes a component by the types that wit-bindgen left in it.
-fn encode(core: &Path) -> anyhow::Result<Vec<u8>> {
-    let module = std::fs::read(core).with_context(|| core.display().to_string())?;
+fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
-    let encoder = encoder.validate(true).module(&module)?;
-    encoder.encode().with_context(|| format!("{} is no component", core.display()))
+    encoder.validate(true).module(module)?.encode()
+}
+
+/// A component of the world in `wit/`, with one text replaced by another; each of its functions traps.
+fn dummy(wit: &Path, from: &str, to: &str) -> anyhow::Result<Vec<u8>> {
+    let (resolve, package) = parse(wit, from, to)?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    encode(&module)
+}
+
+/// The package in `wit/`, with one text replaced by another.
+fn parse(wit: &Path, from: &str, to: &str) -> anyhow::Result<(Resolve, PackageId)> {
+    let mut sources = SourceMap::new();
+    for file in std::fs::read_dir(wit)? {
+        let file = file?.path();
+        if file.is_file() {
+            let text = std::fs::read_to_string(&file)?;
+            sources.push(&file, text.replace(from, to));
+        }
+    }
+    let mut resolve = Resolve::default();
+    let package = resolve.push_group(sources.parse().map_err(|(_, error)| error)?)?;
+    Ok((resolve, package))
 }
 
 /// The engine touches nothing: an auditor can read it in the import list, so that list is empty, of types too. The core
@@ -86,21 +133,72 @@ fn check_imports(component: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The types in the binary are those of the folder.
+/// What the binary exports is what the folder says: the same interfaces in the same version, with the same types.
 fn check_wit(component: &[u8], wit: &Path) -> anyhow::Result<()> {
-    let DecodedWasm::Component(embedded, world) = wit_component::decode(component)? else { bail!("not a component") };
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(wit)?;
-    let exported = embedded.worlds[world].exports.values().find_map(|item| match item {
-        WorldItem::Interface { id, .. } => embedded.interfaces[*id].package,
-        WorldItem::Function(_) | WorldItem::Type { .. } => None,
-    });
-    let exported = exported.context("the component exports no interface")?;
-    for interface in ["engine", "types"] {
-        let (ours, theirs) = (print(&resolve, package, interface)?, print(&embedded, exported, interface)?);
-        ensure!(ours == theirs, "the interface {interface} in the component is not that of {}", wit.display());
+    let DecodedWasm::Component(embedded, found) = wit_component::decode(component)? else { bail!("not a component") };
+    let (resolve, package) = parse(wit, "", "")?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let (ours, theirs) = (exports(&resolve, world), exports(&embedded, found));
+    ensure!(ours == theirs, "the component exports {}, and not {}", theirs.join(", "), ours.join(", "));
+    for (name, item) in &embedded.worlds[found].exports {
+        let (WorldItem::Interface { id, .. }, WorldKey::Interface(_)) = (item, name) else { bail!("not an interface") };
+        let interface = &embedded.interfaces[*id];
+        let (name, exported) = (interface.name.as_deref(), interface.package);
+        let (name, exported) = (name.context("it has a name")?, exported.context("it has a package")?);
+        let (ours, theirs) = (print(&resolve, package, name)?, print(&embedded, exported, name)?);
+        ensure!(ours == theirs, "the interface {name} in the component is not that of {}", wit.display());
     }
     Ok(())
+}
+
+fn exports(resolve: &Resolve, world: WorldId) -> Vec<String> {
+    let mut names: Vec<String> = resolve.worlds[world].exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    names.sort();
+    names
+}
+
+/// Every item of the package is documented: guests and hosts in other languages have nothing else to read.
+fn check_docs(wit: &Path) -> anyhow::Result<()> {
+    let (resolve, package) = parse(wit, "", "")?;
+    let bare = undocumented(&resolve, package);
+    ensure!(bare.is_empty(), "{} has no documentation for {}", wit.display(), bare.join(", "));
+    Ok(())
+}
+
+fn undocumented(resolve: &Resolve, package: PackageId) -> Vec<String> {
+    let package = &resolve.packages[package];
+    let mut bare = vec![];
+    let mut look = |name: String, docs: &Docs| {
+        if docs.is_empty() {
+            bare.push(name);
+        }
+    };
+    for (name, world) in &package.worlds {
+        look(name.clone(), &resolve.worlds[*world].docs);
+    }
+    for (interface, id) in &package.interfaces {
+        let it = &resolve.interfaces[*id];
+        look(interface.clone(), &it.docs);
+        for (name, function) in &it.functions {
+            look(format!("{interface}/{name}"), &function.docs);
+        }
+        for (name, id) in &it.types {
+            let ty = &resolve.types[*id];
+            let parts: Vec<(&str, &Docs)> = match &ty.kind {
+                // What it uses is documented where it is declared.
+                TypeDefKind::Type(Type::Id(_)) => continue,
+                TypeDefKind::Enum(ty) => ty.cases.iter().map(|case| (&*case.name, &case.docs)).collect(),
+                TypeDefKind::Record(ty) => ty.fields.iter().map(|field| (&*field.name, &field.docs)).collect(),
+                TypeDefKind::Variant(ty) => ty.cases.iter().map(|case| (&*case.name, &case.docs)).collect(),
+                _ => vec![],
+            };
+            look(format!("{interface}/{name}"), &ty.docs);
+            for (part, docs) in parts {
+                look(format!("{interface}/{name}/{part}"), docs);
+            }
+        }
+    }
+    bare
 }
 
 /// One interface as text, without its documentation, which a binary may leave out.
@@ -118,13 +216,50 @@ fn print(resolve: &Resolve, package: PackageId, interface: &str) -> anyhow::Resu
 mod tests {
     use super::*;
 
+    fn wit() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")
+    }
+
     #[test]
     fn an_import_is_told() {
-        let empty = b"\0asm\x0d\0\x01\0".to_vec();
-        check_imports(&empty).unwrap();
-        // A function type without parameters and result, and the import `clock` of that type.
-        let importing = [&*empty, b"\x07\x05\x01\x40\0\x01\0", b"\x0a\x0a\x01\0\x05clock\x01\0"].concat();
-        let error = check_imports(&importing).unwrap_err();
-        assert!(error.to_string().contains("clock"), "{error}");
+        check_imports(&dummy(&wit(), "", "").unwrap()).unwrap();
+        for (import, name) in
+            [("import clock: func() -> u64;", "clock"), ("import config;", "permisos:secrets/config@0.1.0")]
+        {
+            let importing = dummy(&wit(), "export engine;", &format!("export engine; {import}")).unwrap();
+            let error = check_imports(&importing).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_wit_is_told() {
+        check_wit(&dummy(&wit(), "", "").unwrap(), &wit()).unwrap();
+        for (from, to) in [
+            ("@0.1.0", "@0.1.1"),
+            ("  export types;\n", ""),
+            ("db: option<u32>", "db: u32"),
+            ("db: option<u32>", "index: option<u32>"),
+            ("poll-timeout: func() -> option<timestamp>;", ""),
+        ] {
+            let another = dummy(&wit(), from, to).unwrap();
+            assert!(check_wit(&another, &wit()).is_err(), "{from} to {to} is not told");
+        }
+    }
+
+    #[test]
+    fn an_item_without_documentation_is_told() {
+        check_docs(&wit()).unwrap();
+        for (documentation, item) in [
+            ("/// Why the last one failed, if it did.", "types/service-health/last-error"),
+            ("/// `AWSCURRENT`", "engine/stage/current"),
+            ("/// When to call `poll-fetch` again, if nothing happens before.", "engine/[method]engine.poll-timeout"),
+            ("/// The first value.\n    loaded", "types/event-kind/loaded"),
+            ("/// How a source reaches Secrets Manager.", "types/connection"),
+        ] {
+            let kept = documentation.split_once('\n').map_or("", |(_, kept)| kept);
+            let (resolve, package) = parse(&wit(), documentation, kept).unwrap();
+            assert_eq!(undocumented(&resolve, package), [item]);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use wit_parser::{Record, Resolve, Type, TypeDefKind};
@@ -10,8 +11,16 @@ use crate::cache::Workspace;
 
 /// Fails where a config of either is not in the other, or a field differs in name, order, type or optionality.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let source = workspace.shell.read_file(workspace.root.join("npm/secrets/src/configs.ts"))?;
+    let count = compare(&workspace.root.join("wit"), &source)?;
+    println!("{count} configs in configs.ts are those of wit/");
+    Ok(())
+}
+
+/// Answers how many configs are the same.
+fn compare(wit: &Path, source: &str) -> anyhow::Result<usize> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(workspace.root.join("wit"))?;
+    let (package, _) = resolve.push_dir(wit)?;
     let types = resolve.packages[package].interfaces.get("types").context("wit/ has an interface types")?;
     let mut expected = BTreeMap::new();
     for (name, id) in &resolve.interfaces[*types].types {
@@ -22,16 +31,14 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
         let TypeDefKind::Record(record) = &resolve.types[*id].kind else { bail!("{name} is no record") };
         expected.insert(pascal_case(name), fields(&resolve, record)?);
     }
-    let source = workspace.shell.read_file(workspace.root.join("npm/secrets/src/configs.ts"))?;
-    let mut declared = interfaces(&source);
+    let mut declared = interfaces(source);
     ensure!(declared.remove("MonitoringConfig").is_some(), "configs.ts has no MonitoringConfig");
     for (name, fields) in &expected {
         let found = declared.remove(name).with_context(|| format!("configs.ts has no {name}, which wit/ has"))?;
         ensure!(found == *fields, "{name} differs:\n  wit/:       {fields}\n  configs.ts: {found}");
     }
     ensure!(declared.is_empty(), "wit/ has no {:?}, which configs.ts has", declared.keys().collect::<Vec<_>>());
-    println!("{} configs in configs.ts are those of wit/", expected.len());
-    Ok(())
+    Ok(expected.len())
 }
 
 /// A record's fields as TypeScript declares them.
@@ -91,4 +98,31 @@ fn pascal_case(kebab: &str) -> String {
 fn camel_case(kebab: &str) -> String {
     let pascal = pascal_case(kebab);
     pascal[..1].to_lowercase() + &pascal[1..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_that_differs_is_told() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let source = std::fs::read_to_string(root.join("npm/secrets/src/configs.ts")).unwrap();
+        assert_eq!(compare(&root.join("wit"), &source).unwrap(), 6);
+        for (from, to) in [
+            ("readonly db?: number;", "readonly db: number;"),
+            ("readonly db?: number;", "readonly index?: number;"),
+            ("readonly db?: number;", ""),
+            ("readonly port: number;", "readonly port: string;"),
+            ("readonly port: number;", "port: number;"),
+            ("readonly ca?: string;", "readonly ca: string;"),
+            ("readonly jwtSecrets: readonly string[];", "readonly jwtSecrets: string[];"),
+            ("interface EmailConfig", "interface MailConfig"),
+            ("interface MonitoringConfig", "interface Monitoring"),
+            ("interface Configs {", "interface OtherConfig {\n  readonly a: string;\n}\n\nexport interface Configs {"),
+        ] {
+            assert!(source.contains(from), "{from}");
+            assert!(compare(&root.join("wit"), &source.replace(from, to)).is_err(), "{from} to {to} is not told");
+        }
+    }
 }

@@ -1,11 +1,17 @@
-//! The component and the guests, where `cargo xtask test` built them.
+//! The component and the guests, where `cargo xtask test` built them; a source.
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::pin::Pin;
+use std::sync::{Mutex, OnceLock};
 
+use permisos_secrets::core::{Failure, Fetch, Fetched, Outcome, Payload, Stage};
+use permisos_secrets::{Error, ErrorKind, Source};
 use permisos_secrets_wasmtime::Sandbox;
+use serde_json::Value;
 
 /// The component's bytes.
 pub(crate) fn component() -> Vec<u8> {
@@ -18,9 +24,59 @@ pub(crate) fn guest(name: &str) -> Vec<u8> {
 }
 
 /// The component, compiled once for all tests of a file.
+pub(crate) fn compiled() -> &'static [u8] {
+    static COMPILED: OnceLock<Vec<u8>> = OnceLock::new();
+    COMPILED.get_or_init(|| Sandbox::precompile(&component()).expect("the component compiles"))
+}
+
+/// Loads what was precompiled, or what is none.
+#[expect(unsafe_code, reason = "the bytes are those that were just made, or less of them")]
+pub(crate) fn load(compiled: &[u8]) -> Result<Sandbox, Error> {
+    let mut file = tempfile::NamedTempFile::new().expect("the temporary folder is writable");
+    file.write_all(compiled).expect("the temporary folder is writable");
+    // Removed afterwards: what is mapped stays.
+    unsafe { Sandbox::from_precompiled(file.path()) }
+}
+
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| Sandbox::new(&component()).expect("the component is that of this version"))
+    SANDBOX.get_or_init(|| load(compiled()).expect("it is that of this version"))
+}
+
+/// Payloads by service, or by `{service}@AWSPREVIOUS`, and the version of the current ones.
+pub(crate) struct Stored(Mutex<(Value, &'static str)>);
+
+impl Stored {
+    pub(crate) fn new(payloads: Value) -> Self {
+        Self(Mutex::new((payloads, "v1")))
+    }
+
+    pub(crate) fn rotate(&self, payloads: Value) {
+        *self.0.lock().expect("no test panics while it holds this") = (payloads, "v2");
+    }
+}
+
+impl Source for Stored {
+    fn fetch<'a>(&'a self, fetch: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>> {
+        let stored = self.0.lock().expect("no test panics while it holds this");
+        let (payloads, version) = &*stored;
+        let outcomes = fetch.requests.iter().map(|request| {
+            let (key, version) = match request.stage {
+                Stage::Current => (request.service.to_string(), *version),
+                Stage::Previous => (format!("{}@AWSPREVIOUS", request.service), "v0"),
+            };
+            let payload = payloads.get(key).map(|payload| Payload {
+                text: Some(payload.to_string().into()),
+                version_id: version.to_owned(),
+                created_at: None,
+                region: None,
+            });
+            let missing = || Failure { kind: ErrorKind::NotFound, message: "not stored".to_owned(), retry_after: None };
+            Outcome { service: request.service.clone(), stage: request.stage, result: payload.ok_or_else(missing) }
+        });
+        let fetched = Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![] };
+        Box::pin(std::future::ready(fetched))
+    }
 }
 
 fn folder(variable: &str) -> PathBuf {
