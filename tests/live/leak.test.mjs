@@ -9,16 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { CANARY, assertNoLeak } from '../test/environment.mjs';
 import { makeIdentity } from './identity.mjs';
 import { isolateAws } from './moto.mjs';
-
-const CANARY = 'Zq7Xw9Kv3Jp5Hy8Gf2Dn4Ms6Lb1Rt0Cc9Ea7Ui5O';
-
-function assertNoLeak(text, place) {
-  for (let start = 0; start + 4 <= CANARY.length; start++) {
-    assert.ok(!text.includes(CANARY.slice(start, start + 4)), `${place} shows a part of a secret`);
-  }
-}
 
 async function files(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -78,6 +78,8 @@ export async function startPython(script, ...args) {
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
+    // One that is stopped would not hear that it is to end.
+    child.kill('SIGCONT');
     child.stdin.end();
     await ended;
   };

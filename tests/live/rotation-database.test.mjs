@@ -7,7 +7,7 @@ import pg from 'pg';
 import { Secrets } from '@permisos/secrets';
 import { isolateAws, startMoto, startPostgres } from './moto.mjs';
 import { startProxy } from './proxy.mjs';
-import { until } from './scene.mjs';
+import { assertSilent, until } from './scene.mjs';
 import { versionId } from './witness.mjs';
 
 const WORKERS = 20;
@@ -66,7 +66,8 @@ async function drill(t, environment, users) {
   await moto.create(name, credentials(users[0], 1), { ClientRequestToken: versionId(1) });
   const proxy = await startProxy(moto.url);
   t.after(() => proxy.stop());
-  const secrets = await open(t, environment, proxy.url);
+  const events = [];
+  const secrets = await open(t, environment, proxy.url, (event) => events.push(event));
   const load = work(secrets, users);
   t.after(() => load.stop());
   await load.more();
@@ -92,6 +93,7 @@ async function drill(t, environment, users) {
     await load.more();
   }
   await load.stop();
+  assertSilent(secrets, events);
   return { load, versions: [...load.versions], proxy };
 }
 
@@ -161,9 +163,9 @@ function credentials(username, n) {
   return { host: '127.0.0.1', port, database: 'postgres', username, password: password(n), ssl: { ca: authority } };
 }
 
-async function open(t, environment, url) {
+async function open(t, environment, url, listener) {
   const options = { environment, source: 'aws', services: ['database'], endpointUrl: url, env: {} };
-  const secrets = await Secrets.open(options);
+  const secrets = await Secrets.open(options, listener);
   t.after(() => secrets.close());
   return secrets;
 }

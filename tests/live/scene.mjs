@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Secrets } from '@permisos/secrets';
+import { assertNoLeak } from '../test/environment.mjs';
 import { credentials, versionId, watch } from './witness.mjs';
 
 /** Generous: a scene on a busy machine is slow, never wrong. */
@@ -75,9 +77,10 @@ export async function open(t, environment, url, options = {}) {
       const { lastError, consecutiveFailures } = secrets.health().services[0];
       assert.deepEqual([lastError, consecutiveFailures], [null, 0]);
     },
-    /** Ends the scene: every reader was content, every call is accounted for, no retry came early. */
+    /** Ends the scene: every reader was content, every call is accounted for, no retry came early, no value was told. */
     async end(expected) {
       await witness.stop();
+      assertSilent(secrets, events);
       assert.deepEqual(witness.seen, expected);
       assertPatience(events);
       const calls = (failed) => secrets.health().fetches.filter(({ error }) => (error !== null) === failed);
@@ -92,6 +95,16 @@ export async function open(t, environment, url, options = {}) {
       return made;
     },
   };
+}
+
+/** Nothing that is told of secrets, at any depth, shows a value. */
+export function assertSilent(secrets, events) {
+  for (const told of [secrets, secrets.health(), events]) {
+    for (const text of [inspect(told, { depth: Infinity, showHidden: true }), JSON.stringify(told)]) {
+      assertNoLeak(text, 'what is told');
+      assert.doesNotMatch(text, /canary/);
+    }
+  }
 }
 
 /** After a failure the next fetch waits at least as long as the event said. */

@@ -2,19 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CANARY } from '../test/environment.mjs';
 
 const READERS = 10_000;
 /** All readers read at this pace, a single one twenty times as often. */
 const PACE_MS = 250;
 
-/** Version `n` of the secret: every field tells which version it is of. */
+/** Version `n` of the secret: every field tells which version it is of, and the password is a canary. */
 export function credentials(n) {
   return {
     host: `v${n}.database.internal`,
     port: 5000 + n,
     database: 'permisos',
     username: `app-${n}`,
-    password: `canary-password-${n}-7Qz4Wx`,
+    password: `${CANARY}${n}`,
   };
 }
 

@@ -96,7 +96,8 @@ async fn an_answer_that_is_slow_malformed_or_too_long_is_survived() {
         (Duration::ZERO, endless, ErrorKind::Unavailable),
     ];
     for (delay, body, kind) in rows {
-        let server = Server::start(move |_| Reply { status: 200, headers: vec![], body: body.clone(), delay }).await;
+        let server =
+            Server::start(move |_| Reply { body: body.clone(), delay, ..Reply::json(200, &json!(null)) }).await;
         let failure = only(source(&server, "token").fetch(&fetch(&["a"])).await).unwrap_err();
         assert_eq!(failure.kind, kind);
         assert_no_leak(&format!("{failure:?}"), "a failure");

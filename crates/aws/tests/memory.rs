@@ -1,5 +1,5 @@
-//! What is left in a process's memory after `close`: a child loads secrets over HTTP and closes them, then its memory is
-//! searched. The server, which knows the canary, is in this process.
+//! What is left in a process's memory after `close`: a child loads secrets over HTTP, refreshes them with every kind of
+//! answer and closes them, then its memory is searched. The server, which knows the canary, is in this process.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test")]
@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use permisos_secrets::{Secrets, SourceKind};
+use permisos_secrets::{ErrorKind, Secrets, SourceKind};
 use permisos_secrets_aws::AwsSource;
 use permisos_secrets_core::{Connection, Service};
 use permisos_secrets_testkit::leak::CANARY;
 use permisos_secrets_testkit::memory::canaries;
 use serde_json::{Value, json};
+use support::scene::BINARY;
 use support::{Reply, Seen, Server};
 
 /// Says to the same program that it is the child, and where the server is.
@@ -27,18 +28,37 @@ const CHILD: &str = "PERMISOS_MEMORY_CHILD";
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
-/// Every service, every secret value the canary, as `sed` would make it of the standard payloads.
+/// Every service, every secret value the canary, in one batch; then each service's refresh is answered in a way of its
+/// own.
 fn answer(seen: &Seen) -> Reply {
-    let ids = seen.body["SecretIdList"].as_array().cloned().unwrap_or_default();
-    let values: Vec<Value> = ids.iter().map(|id| value(id.as_str().unwrap_or_default())).collect();
-    if values.is_empty() {
-        return Reply::json(200, &value(seen.body["SecretId"].as_str().unwrap_or_default()));
+    if let Some(ids) = seen.body["SecretIdList"].as_array() {
+        let values: Vec<Value> = ids.iter().map(|id| value(id.as_str().unwrap_or_default())).collect();
+        return Reply::json(200, &json!({ "SecretValues": values, "Errors": [] }));
     }
-    Reply::json(200, &json!({ "SecretValues": values, "Errors": [] }))
+    let id = seen.body["SecretId"].as_str().unwrap_or_default();
+    let good = value(id);
+    let version = |content: Value| {
+        let mut version = json!({ "Name": id, "ARN": "arn", "VersionId": "v2", "CreatedDate": 1 });
+        version.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+        Reply::json(200, &version)
+    };
+    match service(id) {
+        "database" => version(json!({ "SecretString": good["SecretString"] })),
+        "redis" => version(json!({ "SecretString": format!("{{\"password\": \"{CANARY}\", {CANARY}") })),
+        "security" => version(json!({ "SecretBinary": BINARY })),
+        "stripe" => Reply { is_cut: true, ..Reply::json(200, &json!([good, good])) },
+        "email" => Reply::error(400, "AccessDeniedException", CANARY),
+        "government" => Reply { body: format!("<html>{CANARY}").into(), ..Reply::json(200, &good) },
+        _ => Reply::json(200, &good),
+    }
+}
+
+fn service(id: &str) -> &str {
+    id.split('/').nth(2).unwrap_or_default()
 }
 
 fn value(id: &str) -> Value {
-    let fields = match id.split('/').nth(2).unwrap_or_default() {
+    let fields = match service(id) {
         "database" => json!({ "host": "db", "database": "d", "username": "u", "password": CANARY, "note": CANARY }),
         "redis" => json!({ "host": "cache", "password": CANARY }),
         "security" => json!({ "sessionSecret": CANARY, "jwtSecret": CANARY, "internalApiKey": CANARY }),
@@ -69,7 +89,21 @@ fn child(url: &str) {
     for service in Service::ALL {
         assert!(secrets.read(&service.into()).unwrap().config.expose_json().len() > 20);
     }
-    runtime.block_on(secrets.refresh(&Service::Database.into())).unwrap();
+    let refreshed =
+        Service::ALL.map(|service| runtime.block_on(secrets.refresh(&service.into())).map_err(|it| it.kind()));
+    assert_eq!(
+        refreshed,
+        [
+            Ok(()),
+            Err(ErrorKind::Invalid),
+            Err(ErrorKind::Invalid),
+            Err(ErrorKind::Unavailable),
+            Err(ErrorKind::AccessDenied),
+            Err(ErrorKind::Unavailable),
+            Ok(()),
+        ]
+    );
+    assert!(secrets.read(&Service::Database.into()).unwrap().previous.is_some(), "the value before is held too");
     pause("loaded");
     secrets.close();
     drop(secrets);

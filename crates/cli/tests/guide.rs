@@ -5,9 +5,10 @@
 
 mod support;
 
+use permisos_secrets_testkit::emulator::Emulator;
 use permisos_secrets_testkit::leak::assert_no_leak;
 use regex_lite::Regex;
-use support::{Bench, Emulator, root};
+use support::{Bench, root};
 
 #[test]
 fn every_command_of_the_guide_prints_what_the_guide_shows() {

@@ -9,11 +9,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use permisos_secrets_testkit::emulator::Emulator;
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use rexpect::session::PtySession;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use support::{Bench, Emulator};
+use support::Bench;
 
 const MIGRATE: [&str; 6] = ["migrate", "--from", ".env", "--to", "production", "--yes"];
 /// How long anything may take on a slow machine.
@@ -322,21 +323,6 @@ fn templates_completions_and_manuals_are_printed() {
     assert!(bench.folder.path().join("permisos-secrets-migrate.1").exists());
 }
 
-/// A user of the emulator that may do this and nothing else. boto3 comes with the emulators.
-fn user_with(bench: &Bench, statements: &serde_json::Value) -> (String, String) {
-    let script = "import boto3, json, sys; iam = boto3.client('iam', endpoint_url=sys.argv[1], region_name='us-east-1', \
-                  aws_access_key_id='test', aws_secret_access_key='test'); iam.create_user(UserName='u'); \
-                  iam.put_user_policy(UserName='u', PolicyName='p', PolicyDocument=sys.argv[2]); \
-                  key = iam.create_access_key(UserName='u')['AccessKey']; \
-                  print(key['AccessKeyId'], key['SecretAccessKey'])";
-    let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-    let mut python = std::process::Command::new(std::env::var("PERMISOS_PYTHON").unwrap());
-    let output = python.args(["-c", script, &bench.emulator.url, &policy]).output().unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let (id, secret) = printed.trim().split_once(' ').unwrap();
-    (id.to_owned(), secret.to_owned())
-}
-
 #[test]
 fn check_names_the_missing_permission_and_the_statement_that_grants_it() {
     let mut bench = Bench::new(Emulator::ministack());
@@ -357,7 +343,7 @@ fn check_names_the_missing_permission_and_the_statement_that_grants_it() {
         "Action": ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
         "Resource": known,
     }]);
-    bench.credentials = user_with(&bench, &statements);
+    bench.credentials = bench.emulator.user("reader", &statements);
     let ran = bench.run(&["check", "-e", "production", "--json"]);
     assert_eq!(ran.code, 77, "{}", ran.err);
     let report = ran.json();

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use permisos_secrets_core::{
-    ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, ServiceId, Timestamp,
+    Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId, Timestamp,
 };
-use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::engine::DrivenEngine;
 use crate::published::Published;
 use crate::source::Source;
+use crate::sync::broadcast::error::{RecvError, TryRecvError};
+use crate::sync::{Mutex, MutexGuard, Notify, broadcast, watch};
 
 /// A source bounds its own time; this ends one that does not, so that the secret can be tried again.
 const FETCH_LIMIT: Duration = Duration::from_mins(2);
@@ -38,8 +39,8 @@ pub(crate) struct Driver {
     pub(crate) published: Published,
     started: Instant,
     is_running: AtomicBool,
-    is_closed: watch::Sender<bool>,
-    wake: Notify,
+    pub(crate) is_closed: watch::Sender<bool>,
+    pub(crate) wake: Notify,
     progress: watch::Sender<()>,
     notices: broadcast::Sender<Notice>,
     seal: Option<Seal>,
@@ -75,8 +76,8 @@ impl Driver {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+    pub(crate) fn subscribe(&self) -> Subscription {
+        Subscription { notices: self.notices.subscribe(), closing: self.is_closed.subscribe() }
     }
 
     /// Starts the loop, once. Without a source there is none: all has happened already and only has to be told.
@@ -90,8 +91,15 @@ impl Driver {
         }
     }
 
-    pub(crate) fn wake(&self) {
-        self.wake.notify_one();
+    /// Makes the secret due, or joins the fetch under way, and waits for it.
+    pub(crate) async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
+        let refresh = self.engine().refresh(service, self.now())?;
+        match refresh {
+            Refresh::Current => return Ok(()),
+            Refresh::Joined => {}
+            Refresh::Started => self.wake.notify_one(),
+        }
+        self.until(|engine, _| engine.refreshed(service)).await
     }
 
     pub(crate) fn close(&self) {
@@ -100,10 +108,6 @@ impl Driver {
         self.publish(&mut **engine);
         self.is_closed.send_replace(true);
         self.progress.send_replace(());
-    }
-
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.is_closed.subscribe()
     }
 
     /// Waits until the engine has an answer.
@@ -123,7 +127,7 @@ impl Driver {
         let mut flights = JoinSet::new();
         let mut ids = HashMap::new();
         let mut sealing = JoinSet::new();
-        let mut closing = self.closing();
+        let mut closing = self.is_closed.subscribe();
         loop {
             let (fetch, wake_at) = self.poll();
             if let Some(fetch) = fetch {
@@ -149,7 +153,7 @@ impl Driver {
         }
     }
 
-    fn poll(&self) -> (Option<Fetch>, Option<Instant>) {
+    pub(crate) fn poll(&self) -> (Option<Fetch>, Option<Instant>) {
         let mut engine = self.engine();
         let fetch = engine.poll_fetch(self.now());
         self.publish(&mut **engine);
@@ -160,7 +164,7 @@ impl Driver {
         (fetch, wake_at)
     }
 
-    fn handle(&self, fetched: Fetched) {
+    pub(crate) fn handle(&self, fetched: Fetched) {
         let mut engine = self.engine();
         engine.handle_fetched(self.now(), fetched);
         self.publish(&mut **engine);
@@ -206,6 +210,42 @@ impl Driver {
             }
         }
         changed
+    }
+}
+
+/// What happens, in order. Ends when the secrets are closed.
+pub struct Subscription {
+    notices: broadcast::Receiver<Notice>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Subscription {
+    /// The next notice; `None` once the secrets are closed and all was told.
+    pub async fn next(&mut self) -> Option<Notice> {
+        let received = tokio::select! {
+            biased;
+            received = self.notices.recv() => received,
+            // What `close` told may have come after the look above.
+            _ = self.closing.wait_for(|is_closed| *is_closed) => match self.notices.try_recv() {
+                Ok(notice) => Ok(notice),
+                Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Closed | TryRecvError::Empty) => Err(RecvError::Closed),
+            },
+        };
+        match received {
+            Ok(notice) => Some(notice),
+            Err(RecvError::Lagged(_)) => Some(Notice::Lagged),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event; `None` once the secrets are closed and all was told.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        loop {
+            if let Notice::Event(event) = self.next().await? {
+                return Some(event);
+            }
+        }
     }
 }
 

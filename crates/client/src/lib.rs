@@ -9,6 +9,7 @@ mod published;
 mod sealed;
 mod secrets;
 mod source;
+mod sync;
 
 pub use permisos_secrets_core as core;
 pub use permisos_secrets_core::{
@@ -16,9 +17,9 @@ pub use permisos_secrets_core::{
     ServiceId, SourceKind, Status, Violation, schema,
 };
 
-pub use driver::Notice;
+pub use driver::{Notice, Subscription};
 pub use engine::DrivenEngine;
 #[cfg(feature = "snapshot")]
 pub use sealed::Vault;
-pub use secrets::{Secrets, SecretsBuilder, Subscription};
+pub use secrets::{Secrets, SecretsBuilder};
 pub use source::Source;

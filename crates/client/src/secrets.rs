@@ -10,12 +10,11 @@ use permisos_secrets_core::schema::{
     StripeConfig,
 };
 use permisos_secrets_core::{
-    Config, Connection, Error, ErrorKind, Health, Read, Refresh, Service, ServiceId, Snapshot, SourceKind, Timestamp,
+    Config, Connection, Error, ErrorKind, Health, Read, Service, ServiceId, Snapshot, SourceKind, Timestamp,
 };
 use serde_json::{Map, Value};
-use tokio::sync::{broadcast, watch};
 
-use crate::driver::{Driver, Notice, Seal};
+use crate::driver::{Driver, Seal, Subscription};
 use crate::engine::{DrivenEngine, Open, native};
 use crate::source::Source;
 
@@ -228,14 +227,7 @@ impl Secrets {
     /// before is still read. At most one forced fetch per secret per second; above that it returns at once.
     pub async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
         self.start();
-        let driver = &self.0.driver;
-        let refresh = driver.engine().refresh(service, driver.now())?;
-        match refresh {
-            Refresh::Current => return Ok(()),
-            Refresh::Joined => {}
-            Refresh::Started => driver.wake(),
-        }
-        driver.until(|engine, _| engine.refreshed(service)).await
+        self.0.driver.refresh(service).await
     }
 
     /// The state of everything, without values.
@@ -245,7 +237,7 @@ impl Secrets {
 
     /// What happens from now on. Bounded: a slow subscriber is told that it missed something.
     pub fn subscribe(&self) -> Subscription {
-        Subscription { notices: self.0.driver.subscribe(), closing: self.0.driver.closing() }
+        self.0.driver.subscribe()
     }
 
     /// Forgets every value and ends the background work. Reads answer `NotReady` from then on.
@@ -261,36 +253,5 @@ impl Secrets {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.driver.close();
-    }
-}
-
-/// What happens, in order. Ends when the secrets are closed.
-pub struct Subscription {
-    notices: broadcast::Receiver<Notice>,
-    closing: watch::Receiver<bool>,
-}
-
-impl Subscription {
-    /// The next notice; `None` once the secrets are closed and all was told.
-    pub async fn next(&mut self) -> Option<Notice> {
-        let received = tokio::select! {
-            biased;
-            received = self.notices.recv() => received,
-            _ = self.closing.wait_for(|is_closed| *is_closed) => return None,
-        };
-        match received {
-            Ok(notice) => Some(notice),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some(Notice::Lagged),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
-    }
-
-    /// The next event; `None` once the secrets are closed and all was told.
-    pub async fn next_event(&mut self) -> Option<permisos_secrets_core::Event> {
-        loop {
-            if let Notice::Event(event) = self.next().await? {
-                return Some(event);
-            }
-        }
     }
 }

@@ -3,14 +3,19 @@
 /// Forty characters that occur nowhere else.
 pub const CANARY: &str = "Zq7Xw9Kv3Jp5Hy8Gf2Dn4Ms6Lb1Rt0Cc9Ea7Ui5O";
 
+/// Whether the text holds four characters of the canary in a row.
+#[must_use]
+pub fn shows_canary(text: &str) -> bool {
+    (0..=CANARY.len() - 4).any(|start| text.contains(&CANARY[start..start + 4]))
+}
+
 /// Panics if the text holds four characters of the canary in a row. The message does not repeat them.
 ///
 /// # Panics
 ///
 /// If the text leaks.
 pub fn assert_no_leak(text: &str, place: &str) {
-    let leaks = (0..=CANARY.len() - 4).any(|start| text.contains(&CANARY[start..start + 4]));
-    assert!(!leaks, "{place} shows a part of a secret");
+    assert!(!shows_canary(text), "{place} shows a part of a secret");
 }
 
 #[cfg(test)]

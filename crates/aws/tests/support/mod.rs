@@ -3,12 +3,17 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test's support")]
 
+pub(crate) mod scene;
+
 use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
@@ -16,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use permisos_secrets_core::{Connection, Fetch, FetchId, SecretId, ServiceId, Stage};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// One request as the server saw it.
 #[derive(Clone, Debug)]
@@ -35,16 +41,56 @@ pub(crate) struct Reply {
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) delay: Duration,
+    /// Between one byte and the next.
+    pub(crate) pace: Duration,
+    /// The connection ends after half of the body.
+    pub(crate) is_cut: bool,
 }
 
 impl Reply {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self { status, headers: vec![], body: body.to_string().into_bytes(), delay: Duration::ZERO }
+        let body = body.to_string().into_bytes();
+        Self { status, headers: vec![], body, delay: Duration::ZERO, pace: Duration::ZERO, is_cut: false }
     }
 
     /// An error as AWS's JSON protocol writes it.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         Self::json(status, &serde_json::json!({ "__type": code, "Message": message }))
+    }
+}
+
+/// A body on its way.
+struct Sending {
+    rest: Bytes,
+    pace: Duration,
+    wait: Pin<Box<Sleep>>,
+    is_cut: bool,
+}
+
+impl Sending {
+    fn new(mut body: Bytes, pace: Duration, is_cut: bool) -> Self {
+        if is_cut {
+            body.truncate(body.len() / 2);
+        }
+        Self { rest: body, pace, wait: Box::pin(sleep(pace)), is_cut }
+    }
+}
+
+impl Body for Sending {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(self.is_cut.then(|| Err(io::Error::other("it is cut"))));
+        }
+        if self.pace.is_zero() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
+        }
+        ready!(self.wait.as_mut().poll(context));
+        let next = Instant::now() + self.pace;
+        self.wait.as_mut().reset(next);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(1)))))
     }
 }
 
@@ -90,7 +136,7 @@ async fn answer<S: Fn(&Seen) -> Reply>(
     request: Request<Incoming>,
     script: Arc<S>,
     log: Arc<Mutex<Vec<Seen>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Sending>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let target = parts.headers.get("x-amz-target").map(|it| it.to_str().unwrap()).unwrap_or_default();
@@ -103,12 +149,12 @@ async fn answer<S: Fn(&Seen) -> Reply>(
     };
     log.lock().unwrap().push(seen.clone());
     let reply = script(&seen);
-    tokio::time::sleep(reply.delay).await;
+    sleep(reply.delay).await;
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    Ok(response.body(Full::new(reply.body.into())).unwrap())
+    Ok(response.body(Sending::new(reply.body.into(), reply.pace, reply.is_cut)).unwrap())
 }
 
 /// A fetch of the current versions of these secrets.

@@ -3,58 +3,15 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test's support")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use permisos_secrets_testkit::emulator::Emulator;
 use permisos_secrets_testkit::leak::assert_no_leak;
 
 /// Every variable of the catalogue, each secret one a canary.
 pub(crate) const BACKEND: &str = include_str!("../backend.env");
-
-/// An emulated AWS, empty, on a port that the system chose. Ends with the test, also when that is killed: its standard
-/// input closes then.
-pub(crate) struct Emulator {
-    child: Child,
-    pub(crate) url: String,
-}
-
-impl Emulator {
-    /// moto: knows nearly everything, checks no permission.
-    pub(crate) fn moto() -> Self {
-        Self::start("moto_server.py", "0")
-    }
-
-    /// ministack: checks permissions; knows CloudTrail and IAM's simulation.
-    pub(crate) fn ministack() -> Self {
-        Self::start("ministack_server.py", "0")
-    }
-
-    fn start(script: &str, port: &str) -> Self {
-        let python = std::env::var("PERMISOS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = root().join("tests/live").join(script);
-        let mut command = Command::new(python);
-        command.arg(script).arg(port).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // It reports what it does not implement.
-        command.stderr(Stdio::null()).env("CLOUDTRAIL_RECORDING", "1");
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim();
-        assert!(
-            !port.is_empty(),
-            "the emulator did not start: run the tests by cargo xtask test, or set PERMISOS_PYTHON"
-        );
-        Self { url: format!("http://127.0.0.1:{port}"), child }
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// Where commands are run: a folder with `.env`, an emulator, no other variable than those needed.
 pub(crate) struct Bench {
