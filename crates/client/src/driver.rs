@@ -8,6 +8,7 @@ use std::time::Duration;
 use permisos_secrets_core::{
     Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId, Timestamp,
 };
+use tokio::runtime::Handle;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -80,26 +81,40 @@ impl Driver {
         Subscription { notices: self.notices.subscribe(), closing: self.is_closed.subscribe() }
     }
 
-    /// Starts the loop, once. Without a source there is none: all has happened already and only has to be told.
-    pub(crate) fn start(self: &Arc<Self>, source: Option<&Arc<dyn Source>>) {
-        if self.is_running.swap(true, Ordering::AcqRel) {
-            return;
+    /// Starts the loop where it does not run: at first, and where the runtime that it ran in has ended. Without a source
+    /// there is none: all has happened already and only has to be told.
+    pub(crate) fn start(self: &Arc<Self>, source: Option<&Arc<dyn Source>>) -> Result<(), Error> {
+        let Some(source) = source else {
+            self.publish(&mut **self.engine());
+            return Ok(());
+        };
+        if *self.is_closed.borrow() {
+            return Ok(());
         }
-        match source {
-            Some(source) => drop(task::spawn(self.clone().run(source.clone()))),
-            None => self.publish(&mut **self.engine()),
+        let Ok(runtime) = Handle::try_current() else {
+            let message = "secrets are fetched inside a tokio runtime: call `load` and `refresh` in one";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message));
+        };
+        if !self.is_running.swap(true, Ordering::AcqRel) {
+            runtime.spawn(self.clone().run(source.clone()));
         }
+        Ok(())
     }
 
     /// Makes the secret due, or joins the fetch under way, and waits for it.
-    pub(crate) async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
+    pub(crate) async fn refresh(
+        &self,
+        service: &ServiceId,
+        start: impl Fn() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        start()?;
         let refresh = self.engine().refresh(service, self.now())?;
         match refresh {
             Refresh::Current => return Ok(()),
             Refresh::Joined => {}
             Refresh::Started => self.wake.notify_one(),
         }
-        self.until(|engine, _| engine.refreshed(service)).await
+        self.until(start, |engine, _| engine.refreshed(service)).await
     }
 
     pub(crate) fn close(&self) {
@@ -110,11 +125,16 @@ impl Driver {
         self.progress.send_replace(());
     }
 
-    /// Waits until the engine has an answer.
-    pub(crate) async fn until<T>(&self, answer: impl Fn(&mut dyn DrivenEngine, Timestamp) -> Option<T>) -> T {
+    /// Waits until the engine has an answer. The loop is started anew where the runtime that it ran in ends meanwhile.
+    pub(crate) async fn until(
+        &self,
+        start: impl Fn() -> Result<(), Error>,
+        answer: impl Fn(&mut dyn DrivenEngine, Timestamp) -> Option<Result<(), Error>>,
+    ) -> Result<(), Error> {
         let mut progress = self.progress.subscribe();
         loop {
             progress.mark_unchanged();
+            start()?;
             if let Some(answer) = answer(&mut **self.engine(), self.now()) {
                 return answer;
             }
@@ -124,8 +144,7 @@ impl Driver {
     }
 
     async fn run(self: Arc<Self>, source: Arc<dyn Source>) {
-        let mut flights = JoinSet::new();
-        let mut ids = HashMap::new();
+        let mut flights = Flights { driver: self.clone(), tasks: JoinSet::new(), ids: HashMap::new() };
         let mut sealing = JoinSet::new();
         let mut closing = self.is_closed.subscribe();
         loop {
@@ -133,16 +152,16 @@ impl Driver {
             if let Some(fetch) = fetch {
                 let id = fetch.id;
                 let source = source.clone();
-                let flight = flights.spawn(async move { fetch_within_limit(&*source, &fetch).await });
-                ids.insert(flight.id(), id);
+                let flight = flights.tasks.spawn(async move { fetch_within_limit(&*source, &fetch).await });
+                flights.ids.insert(flight.id(), id);
             }
             if sealing.is_empty() {
                 self.seal(&mut sealing);
             }
             tokio::select! {
                 Some(sealed) = sealing.join_next() => self.sealed(sealed),
-                Some(joined) = flights.join_next_with_id() => {
-                    if let Some(fetched) = landed(joined, &mut ids) {
+                Some(joined) = flights.tasks.join_next_with_id() => {
+                    if let Some(fetched) = flights.landed(joined) {
                         self.handle(fetched);
                     }
                 }
@@ -266,12 +285,37 @@ async fn fetch_within_limit(source: &dyn Source, fetch: &Fetch) -> Fetched {
     })
 }
 
-/// What a flight brought; from one that panicked, no outcome at all, which counts as unavailable.
-fn landed(joined: Result<(task::Id, Fetched), JoinError>, ids: &mut HashMap<task::Id, FetchId>) -> Option<Fetched> {
-    match joined {
-        Ok((task, fetched)) => ids.remove(&task).map(|_| fetched),
-        Err(error) => ids.remove(&error.id()).map(|id| Fetched { id, outcomes: vec![], calls: vec![] }),
+/// The fetches under way. They end with the loop, and that with its runtime.
+struct Flights {
+    driver: Arc<Driver>,
+    tasks: JoinSet<Fetched>,
+    ids: HashMap<task::Id, FetchId>,
+}
+
+impl Flights {
+    /// What a flight brought; from one that panicked, nothing.
+    fn landed(&mut self, joined: Result<(task::Id, Fetched), JoinError>) -> Option<Fetched> {
+        match joined {
+            Ok((task, fetched)) => self.ids.remove(&task).map(|_| fetched),
+            Err(error) => self.ids.remove(&error.id()).map(nothing),
+        }
     }
+}
+
+impl Drop for Flights {
+    fn drop(&mut self) {
+        for (_, id) in self.ids.drain() {
+            self.driver.handle(nothing(id));
+        }
+        self.driver.is_running.store(false, Ordering::Release);
+        // Who waits starts the loop again.
+        self.driver.progress.send_replace(());
+    }
+}
+
+/// No outcome at all, which counts as unavailable.
+fn nothing(id: FetchId) -> Fetched {
+    Fetched { id, outcomes: vec![], calls: vec![] }
 }
 
 fn log(event: &Event) {

@@ -172,10 +172,12 @@ impl Secrets {
 
     /// Fetches everything, in one call where the server has one, and waits for it. However many callers: one fetch.
     /// The error lists every required service that cannot be read; fetching goes on in the background, so a later
-    /// `load` may succeed. Call it inside a tokio runtime.
+    /// `load` may succeed. A future that is dropped cancels nothing.
+    ///
+    /// Call it inside a tokio runtime with its timers enabled: the background work lives there. Where that runtime ends
+    /// before the secrets do, the next `load` or [`refresh`](Self::refresh) goes on in its own.
     pub async fn load(&self) -> Result<(), Error> {
-        self.start();
-        self.0.driver.until(|engine, now| engine.loaded(now)).await
+        self.0.driver.until(|| self.start(), |engine, now| engine.loaded(now)).await
     }
 
     getters! {
@@ -226,8 +228,7 @@ impl Secrets {
     /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held
     /// before is still read. At most one forced fetch per secret per second; above that it returns at once.
     pub async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
-        self.start();
-        self.0.driver.refresh(service).await
+        self.0.driver.refresh(service, || self.start()).await
     }
 
     /// The state of everything, without values.
@@ -245,8 +246,8 @@ impl Secrets {
         self.0.driver.close();
     }
 
-    fn start(&self) {
-        self.0.driver.start(self.0.source.as_ref());
+    fn start(&self) -> Result<(), Error> {
+        self.0.driver.start(self.0.source.as_ref())
     }
 }
 

@@ -2,14 +2,18 @@
 
 mod support;
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use permisos_secrets::core::ErrorKind;
 use permisos_secrets::{Freshness, Notice, Origin, Secrets, Service, ServiceId, Status};
 use serde_json::json;
 use support::{Behaviour, Scripted, secrets};
-use tokio::time::sleep;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep, timeout};
 
 fn redis() -> ServiceId {
     Service::Redis.into()
@@ -187,4 +191,92 @@ fn the_environment_needs_no_runtime_and_no_source() {
 fn aws_without_a_source_says_what_to_call() {
     let error = Secrets::builder().option("source", "aws").variables([]).build().err().unwrap();
     assert!(error.message().contains("connect"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_is_dropped_half_way_cancels_nothing() {
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
+    timeout(Duration::from_millis(1), secrets.load()).await.unwrap_err();
+    secrets.load().await.unwrap();
+    assert_eq!(source.fetches(), 1);
+}
+
+#[test]
+fn without_a_runtime_load_says_so_and_may_be_called_in_one_later() {
+    let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
+    let polled = pin!(secrets.load()).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
+    assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+    assert!(error.message().contains("tokio runtime"), "{error}");
+    runtime().block_on(secrets.load()).unwrap();
+}
+
+#[test]
+fn another_runtime_goes_on_where_one_has_ended() {
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
+    runtime().block_on(secrets.load()).unwrap();
+    source.behave(Behaviour::Answer("v2"));
+    runtime().block_on(secrets.refresh(&redis())).unwrap();
+    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v2"));
+}
+
+#[test]
+fn a_fetch_that_ended_with_its_runtime_is_made_again() {
+    let source = Scripted::new(Behaviour::Hang);
+    let secrets = secrets(&source, &json!({ "services": ["redis"] }));
+    let half_way = async { timeout(Duration::from_millis(20), secrets.load()).await };
+    runtime().block_on(half_way).unwrap_err();
+    source.behave(Behaviour::Answer("v1"));
+    runtime().block_on(secrets.refresh(&redis())).unwrap();
+    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"));
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_nobody_waiting_in_another() {
+    let secrets = secrets(&Scripted::new(Behaviour::Hang), &json!({ "services": ["redis"] }));
+    let (first, second) = (runtime(), runtime());
+    let _ = first.block_on(async { timeout(Duration::from_millis(20), secrets.load()).await });
+    let waiter = std::thread::spawn({
+        let secrets = secrets.clone();
+        move || second.block_on(secrets.load())
+    });
+    drop(first);
+    assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn secrets_and_their_futures_go_to_any_thread() {
+    fn goes<T: Send>(_: &T) {}
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
+    is_shared(&secrets);
+    goes(&secrets.load());
+    goes(&secrets.refresh(&redis()));
+    goes(&secrets.subscribe());
+    is_shared(&secrets.redis());
+}
+
+#[test]
+fn the_file_that_rds_ca_cert_path_names_is_the_certificate() {
+    let vectors = include_str!("../../../tests/vectors/payloads/database.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let vector = vectors.as_array().unwrap().iter().find(|it| it["rule"] == "ca is accepted as PEM").unwrap();
+    let pem = vector["payload"]["ssl"]["ca"].as_str().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let variables = [("DATABASE_URL", "postgres://u:p@db/d"), ("RDS_CA_CERT_PATH", file.path().to_str().unwrap())];
+    let secrets = Secrets::builder()
+        .option("source", "environment")
+        .services(&[Service::Database])
+        .variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .build()
+        .unwrap();
+    let database = secrets.database().unwrap();
+    assert_eq!(database.ssl.as_ref().unwrap().ca.as_deref(), Some(pem));
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
 }

@@ -153,6 +153,10 @@ mod sync {
                 Receiver(self.0.clone(), self.0.take(|| self.1.subscribe()))
             }
 
+            pub(crate) fn borrow(&self) -> real::Ref<'_, T> {
+                self.1.borrow()
+            }
+
             pub(crate) fn send_replace(&self, value: T) -> T {
                 self.0.take(|| self.1.send_replace(value))
             }
@@ -274,7 +278,7 @@ fn started<T: Send + 'static>(driver: &Arc<Driver>, work: impl FnOnce(&Driver) -
 fn whoever_waits_for_the_load_is_woken_and_reads() {
     check(|driver| {
         let wait = |driver: &Driver| {
-            block_on(driver.until(|engine, now| engine.loaded(now))).unwrap();
+            block_on(driver.until(|| Ok(()), |engine, now| engine.loaded(now))).unwrap();
             assert_eq!(read(driver), Ok(1));
         };
         let driving = started(&driver, |driver| block_on(drive(driver)));
@@ -320,7 +324,7 @@ fn refreshes_share_one_fetch_and_read_what_it_brought() {
     check(|driver| {
         load(&driver);
         let refresh = |driver: &Driver| {
-            block_on(driver.refresh(&redis())).unwrap();
+            block_on(driver.refresh(&redis(), || Ok(()))).unwrap();
             assert_eq!(read(driver), Ok(2));
         };
         let driving = started(&driver, |driver| block_on(drive(driver)));
@@ -351,7 +355,7 @@ fn after_close_nothing_is_read() {
 fn after_close_nobody_waits() {
     check(|driver| {
         let driving = started(&driver, |driver| block_on(drive(driver)));
-        let waiting = started(&driver, |driver| block_on(driver.until(|engine, now| engine.loaded(now))));
+        let waiting = started(&driver, |driver| block_on(driver.until(|| Ok(()), |engine, now| engine.loaded(now))));
         driver.close();
         driving.join().unwrap();
         let loaded = waiting.join().unwrap().map_err(|error| error.kind());

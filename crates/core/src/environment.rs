@@ -101,23 +101,26 @@ pub(crate) struct Assembled {
     pub(crate) violations: Vec<Violation>,
 }
 
-/// The variable that fills a field of a service, for violations.
+/// The variable that fills a field of a service, for violations; of a connection URL the part that does.
 pub(crate) fn variable_for(service: Service, path: &str, variables: &Variables) -> Option<&'static str> {
-    let by_url = |url: &'static str, single: &'static str| if variables.get(url).is_some() { url } else { single };
+    let is_set = |name: &str| variables.get(name).is_some();
+    let either = |url: bool, part: &'static str, single: &'static str| if url { part } else { single };
+    let database = |part, single| either(is_set("DATABASE_URL"), part, single);
+    let redis = |part, single| either(is_set("REDIS_URL"), part, single);
     Some(match (service, path) {
-        (Service::Database, "/host") => by_url("DATABASE_URL", "DB_HOST"),
-        (Service::Database, "/port") => by_url("DATABASE_URL", "DB_PORT"),
-        (Service::Database, "/database") => by_url("DATABASE_URL", "DB_NAME"),
-        (Service::Database, "/username") => by_url("DATABASE_URL", "DB_USER"),
-        (Service::Database, "/password") => by_url("DATABASE_URL", "DB_PASSWORD"),
-        (Service::Database, "/ssl" | "/ssl/rejectUnauthorized") => by_url("DATABASE_URL", "DB_SSL"),
+        (Service::Database, "/host") => database("the host in DATABASE_URL", "DB_HOST"),
+        (Service::Database, "/port") => database("the port in DATABASE_URL", "DB_PORT"),
+        (Service::Database, "/database") => database("the database in DATABASE_URL", "DB_NAME"),
+        (Service::Database, "/username") => database("the user in DATABASE_URL", "DB_USER"),
+        (Service::Database, "/password") => database("the password in DATABASE_URL", "DB_PASSWORD"),
+        (Service::Database, "/ssl" | "/ssl/rejectUnauthorized") => database("sslmode in DATABASE_URL", "DB_SSL"),
         (Service::Database, "/ssl/ca") if variables.get("DB_SSL_CA").is_none() => FILE,
         (Service::Database, "/ssl/ca") => "DB_SSL_CA",
-        (Service::Redis, "/host") => by_url("REDIS_URL", "REDIS_HOST"),
-        (Service::Redis, "/port") => by_url("REDIS_URL", "REDIS_PORT"),
-        (Service::Redis, "/password") => by_url("REDIS_URL", "REDIS_PASSWORD"),
-        (Service::Redis, "/db") => by_url("REDIS_URL", "REDIS_DB"),
-        (Service::Redis, "/username") => "REDIS_URL",
+        (Service::Redis, "/host") => redis("the host in REDIS_URL", "REDIS_HOST"),
+        (Service::Redis, "/port") => redis("the port in REDIS_URL", "REDIS_PORT"),
+        (Service::Redis, "/password") => redis("the password in REDIS_URL", "REDIS_PASSWORD"),
+        (Service::Redis, "/db") => redis("the database's number in REDIS_URL", "REDIS_DB"),
+        (Service::Redis, "/username") => "the user in REDIS_URL",
         (Service::Redis, "/tls") => "REDIS_TLS",
         (Service::Security, "/sessionSecret") => "SESSION_SECRET",
         (Service::Security, "/jwtSecret") => "JWT_SECRET",
@@ -184,7 +187,7 @@ impl Assembly<'_> {
     fn database(&mut self) {
         let mut ssl = None;
         if let Some(url) = self.connection_url("DATABASE_URL", &["postgres", "postgresql"]) {
-            self.put("database", decoded(url.path().trim_start_matches('/')));
+            self.put_decoded("DATABASE_URL", "database", url.path().trim_start_matches('/'));
             for (name, value) in url.query_pairs() {
                 match (&*name, &*value) {
                     ("sslmode", "disable") | ("ssl", "false" | "0") => ssl = Some(Value::Bool(false)),
@@ -192,7 +195,11 @@ impl Assembly<'_> {
                     ("sslmode", "prefer" | "require" | "verify-ca" | "verify-full") | ("ssl", "true" | "1") => {
                         ssl = Some(json!({}));
                     }
-                    ("sslmode" | "ssl", _) => self.violate("/ssl", Rule::Type, "DATABASE_URL has an unknown sslmode"),
+                    ("sslmode" | "ssl", _) => {
+                        let message = "sslmode in DATABASE_URL must be disable, no-verify, prefer, require, verify-ca or \
+                                       verify-full";
+                        self.violate("/ssl", Rule::Type, message);
+                    }
                     _ => self.put(&name, value.clone().into_owned()),
                 }
             }
@@ -229,9 +236,12 @@ impl Assembly<'_> {
         let mut tls = None;
         if let Some(url) = self.connection_url("REDIS_URL", &["redis", "rediss"]) {
             tls = Some(url.scheme() == "rediss");
+            for (name, value) in url.query_pairs() {
+                self.put(&name, value.clone().into_owned());
+            }
             let db = url.path().trim_start_matches('/');
             if !db.is_empty() {
-                self.put("db", decoded(db));
+                self.put_decoded("REDIS_URL", "db", db);
             }
         } else if self.variables.get("REDIS_URL").is_none() {
             self.copy(Service::Redis, &["/host", "/port", "/password", "/db"]);
@@ -260,7 +270,7 @@ impl Assembly<'_> {
         }
         for (field, value) in [("username", url.username()), ("password", url.password().unwrap_or_default())] {
             if !value.is_empty() {
-                self.put(field, decoded(value));
+                self.put_decoded(variable, field, value);
             }
         }
         Some(url)
@@ -277,6 +287,16 @@ impl Assembly<'_> {
 
     fn put(&mut self, field: &str, value: String) {
         self.payload.insert(field.to_owned(), Value::String(value));
+    }
+
+    /// A part of a connection URL.
+    fn put_decoded(&mut self, variable: &str, field: &str, text: &str) {
+        let bytes = percent_encoding::percent_decode_str(text);
+        if bytes.clone().decode_utf8().is_err() {
+            let message = format!("the {field} in {variable} is not UTF-8: percent-encode its UTF-8 bytes");
+            self.violate(&format!("/{field}"), Rule::Url, &message);
+        }
+        self.put(field, bytes.decode_utf8_lossy().into_owned());
     }
 
     fn violate(&mut self, path: &str, rule: Rule, message: &str) {
@@ -403,8 +423,4 @@ impl Assignments {
         }
         self.shown("REDIS_TLS", if tls.is_some() { "true" } else { "false" });
     }
-}
-
-fn decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -182,8 +182,11 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, message, .. } = self;
-        write!(f, "{path}: {message}")
+        match self {
+            // The whole.
+            Self { path, message, .. } if path.is_empty() => write!(f, "{message}"),
+            Self { path, message, .. } => write!(f, "{path}: {message}"),
+        }
     }
 }
 

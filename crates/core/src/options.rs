@@ -10,13 +10,16 @@ use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::{CachePolicy, Timestamp, UnixTime};
-use crate::schema::{Fields, Findings, boolean_word, nearest};
+use crate::schema::{Fields, Findings, SIZE_LIMIT, boolean_word, nearest};
 use crate::service::{Service, ServiceId};
 
 const DEFAULT_PREFIX: &str = "permisos";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A week, in seconds: more is a mistake, most likely milliseconds.
 const LONGEST: i64 = 7 * 24 * 3600;
+/// Names that a field cannot have: what is unknown is handed out under the first, and JavaScript means something by the
+/// others.
+const RESERVED: [&str; 4] = ["extra", "__proto__", "toJSON", "toString"];
 /// More custom secrets than this are more likely a mistake than an application.
 const CUSTOM_LIMIT: usize = 1000;
 
@@ -217,8 +220,11 @@ impl Options {
 
     /// Options from the text of a JSON document. The error does not quote it.
     pub fn document(text: &str) -> Result<Map<String, Value>, Error> {
-        let invalid = |_| Error::new(ErrorKind::ConfigInvalid, "the options are not a JSON object");
-        serde_json::from_str(text).map_err(invalid)
+        serde_json::from_str(text).map_err(|_| {
+            let message = "must be a JSON object, its text well-formed Unicode".to_owned();
+            let violation = Violation { path: String::new(), rule: Rule::Type, message };
+            Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", vec![violation])
+        })
     }
 
     /// The names of the variables to ask the environment for, before the options are checked.
@@ -381,15 +387,13 @@ fn read_number(fields: &mut Fields<'_, '_>, name: &str) -> u64 {
 }
 
 fn read_snapshot(fields: &mut Fields<'_, '_>) -> Option<SnapshotFile> {
-    let read = fields.object("snapshot", |fields| {
+    let read = fields.switch("snapshot", |fields| {
         let path = fields.required("path").map(str::to_owned);
         let identity_file = fields.required("identityFile").map(str::to_owned);
         if path.is_some() && path == identity_file {
             fields.violate("path", Rule::Unique, "is the identity's file: the snapshot needs one of its own");
         }
-        for name in fields.names().filter(|name| !["path", "identityFile"].contains(name)) {
-            fields.violate(name, Rule::UnknownOption, "is not an option: known are path, identityFile");
-        }
+        fields.deny_rest("an option");
         Some(SnapshotFile { path: path?, identity_file: identity_file? })
     });
     read.flatten()
@@ -397,13 +401,10 @@ fn read_snapshot(fields: &mut Fields<'_, '_>) -> Option<SnapshotFile> {
 
 fn read_database(fields: &mut Fields<'_, '_>) -> DatabaseDefaults {
     let read = fields.object("database", |fields| {
-        let host = if fields.has("host") { fields.host("host").map(str::to_owned) } else { None };
+        let host = fields.host("host").map(str::to_owned);
         let port = fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());
         let database = fields.text("database").map(str::to_owned);
-        let known = ["host", "port", "database"];
-        for name in fields.names().filter(|name| !known.contains(name)) {
-            fields.violate(name, Rule::UnknownOption, "is not an option: known are host, port, database");
-        }
+        fields.deny_rest("an option");
         DatabaseDefaults { host, port, database }
     });
     read.unwrap_or_default()
@@ -467,82 +468,71 @@ fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<CustomSecret> {
     let mut custom: Vec<CustomSecret> = vec![];
     for (index, item) in list.iter().enumerate() {
         let path = format!("/secrets/{index}");
-        let mut violations = vec![];
-        let mut violate = |below: &str, rule, message: &str| {
-            violations.push(Violation { path: format!("{path}{below}"), rule, message: message.to_owned() });
-        };
         let Some(object) = item.as_object() else {
-            violate("", Rule::Type, "must be a definition { id, fields }");
-            fields.findings.violations.extend(violations);
+            fields.findings.violate(&path, Rule::Type, "must be a definition { id, fields }");
             continue;
         };
-        let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
-        let segments: Vec<&str> = id.split('/').collect();
-        if segments.len() != 2 || segments.iter().any(|it| it.is_empty()) || SecretName::parse(id).is_err() {
-            violate("/id", Rule::Name, "must be {service}/{secret-type} of A-Za-z0-9_+=.@-, e.g. whatsapp/api");
-        } else if custom.iter().any(|it| it.id.as_str() == id) {
-            violate("/id", Rule::Unique, "is defined before");
-        }
-        for name in object.keys().filter(|name| !matches!(name.as_str(), "id" | "fields")) {
-            violate(&format!("/{name}"), Rule::UnknownOption, "is not part of a definition: known are id, fields");
-        }
-        let mut read = BTreeMap::new();
-        match object.get("fields").and_then(Value::as_object).filter(|it| !it.is_empty()) {
-            Some(definitions) => {
-                for (name, definition) in definitions {
-                    let below = format!("/fields/{}", name.replace('~', "~0").replace('/', "~1"));
-                    read_field(definition, &mut |rest, rule, message| {
-                        violate(&format!("{below}{rest}"), rule, message);
-                    })
-                    .map(|field| read.insert(name.clone(), field));
-                    if name == "extra" {
-                        violate(&below, Rule::Unique, "is the name under which unknown fields are handed out");
-                    }
-                }
-            }
-            None => violate("/fields", Rule::Required, "must be an object of at least one field"),
-        }
-        if violations.is_empty() {
-            custom.push(CustomSecret { id: id.into(), fields: read });
-        }
-        fields.findings.violations.extend(violations);
+        let before = fields.findings.violations.len();
+        let read = read_definition(&mut Fields::at(path, object, fields.findings), &custom);
+        custom.extend(read.filter(|_| fields.findings.violations.len() == before));
     }
     custom
 }
 
-fn read_field(definition: &Value, violate: &mut dyn FnMut(&str, Rule, &str)) -> Option<Field> {
-    let Some(definition) = definition.as_object() else {
-        violate("", Rule::Type, "must be an object { type, required?, minLength?, variable? }");
-        return None;
-    };
-    let known = ["type", "required", "minLength", "variable"];
-    for name in definition.keys().filter(|name| !known.contains(&name.as_str())) {
-        let message = format!("is not part of a field: known are {}", known.join(", "));
-        violate(&format!("/{name}"), Rule::UnknownOption, &message);
+fn read_definition(fields: &mut Fields<'_, '_>, defined: &[CustomSecret]) -> Option<CustomSecret> {
+    let id = fields.required("id");
+    if let Some(id) = id {
+        let segments: Vec<&str> = id.split('/').collect();
+        if segments.len() != 2 || segments.iter().any(|it| it.is_empty()) || SecretName::parse(id).is_err() {
+            fields.violate("id", Rule::Name, "must be {service}/{secret-type} of A-Za-z0-9_+=.@-, e.g. whatsapp/api");
+        } else if defined.iter().any(|it| it.id.as_str() == id) {
+            fields.violate("id", Rule::Unique, "is defined before");
+        }
     }
-    let kind = match definition.get("type").map_or(Some("string"), Value::as_str) {
-        Some("boolean") => FieldType::Boolean,
-        Some("integer") => FieldType::Integer,
-        Some("string") => FieldType::String,
-        Some("url") => FieldType::Url,
+    let read = fields.object("fields", |fields| {
+        let mut read = BTreeMap::new();
+        for name in fields.names() {
+            if RESERVED.contains(&name) {
+                fields.violate(name, Rule::Unique, "is a name that every config has or means: take another");
+            }
+            if !fields.has(name) {
+                fields.violate(name, Rule::Type, "must be an object { type?, required?, minLength?, variable? }");
+            }
+            read.extend(fields.object(name, read_field).map(|field| (name.to_owned(), field)));
+        }
+        read
+    });
+    if !fields.has("fields") || read.as_ref().is_some_and(BTreeMap::is_empty) {
+        fields.violate("fields", Rule::Required, "must be an object of at least one field");
+    }
+    fields.deny_rest("part of a definition");
+    Some(CustomSecret { id: id?.into(), fields: read? })
+}
+
+fn read_field(fields: &mut Fields<'_, '_>) -> Field {
+    let kind = match fields.text("type").unwrap_or("string") {
+        "boolean" => FieldType::Boolean,
+        "integer" => FieldType::Integer,
+        "string" => FieldType::String,
+        "url" => FieldType::Url,
         _ => {
-            violate("/type", Rule::Type, "must be string, integer, boolean or url");
-            return None;
+            fields.violate("type", Rule::Type, "must be string, integer, boolean or url");
+            FieldType::String
         }
     };
-    let required = definition.get("required").map_or(Some(true), Value::as_bool);
-    if required.is_none() {
-        violate("/required", Rule::Type, "must be true or false");
+    let required = fields.boolean("required").unwrap_or(true);
+    let longest = i64::try_from(SIZE_LIMIT).unwrap_or(i64::MAX);
+    let min_length = fields.integer("minLength", 0, longest).and_then(|it| usize::try_from(it).ok());
+    let min_length = min_length.unwrap_or_default();
+    if min_length > 0 && kind != FieldType::String {
+        fields.violate("minLength", Rule::Type, "goes with the type string only");
     }
-    let min_length = definition.get("minLength").map_or(Some(0), Value::as_u64).and_then(|it| usize::try_from(it).ok());
-    if min_length.is_none() || (min_length > Some(0) && kind != FieldType::String) {
-        violate("/minLength", Rule::Type, "must be a whole number, on a field of type string");
+    let variable = fields.text("variable");
+    if variable.is_some_and(|it| !is_variable(it)) {
+        fields.violate("variable", Rule::Type, "must be the name of an environment variable: letters, digits and _");
     }
-    let variable = definition.get("variable").map(|it| it.as_str().filter(|it| is_variable(it)));
-    if variable == Some(None) {
-        violate("/variable", Rule::Type, "must be the name of an environment variable");
-    }
-    Some(Field { kind, required: required?, min_length: min_length?, variable: variable.flatten().map(str::to_owned) })
+    fields.deny_rest("part of a field");
+    Field { kind, required, min_length, variable: variable.map(str::to_owned) }
 }
 
 fn is_variable(text: &str) -> bool {

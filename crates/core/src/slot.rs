@@ -299,6 +299,14 @@ impl Slot {
         let mut is_changed = false;
         if self.entry.as_ref().is_some_and(|entry| entry.usable_until <= now) {
             self.entry = None;
+            let service = &self.service;
+            self.failure.get_or_insert_with(|| {
+                let message = format!(
+                    "{service} cannot be read: its value is past `ttl` and `staleIfError`, and the next is being \
+                     fetched; a longer `staleIfError` bridges that"
+                );
+                Error::of(service.clone(), ErrorKind::NotReady, message)
+            });
             self.stand_in(around);
             is_changed = true;
         }

@@ -14,11 +14,11 @@ import type {
 } from './configs.js';
 import { failure } from './errors.js';
 import type { Health, SecretsEvent } from './health.js';
-import type { SecretsOptions } from './options.js';
+import { documentOf, type SecretsOptions } from './options.js';
 import { Secrets, type ServiceLike } from './secrets.js';
 
 let current: Secrets | undefined;
-let opening: { options: string; secrets: Promise<Secrets> } | undefined;
+let opening: { options: string; secrets: Secrets; loaded: Promise<Secrets> } | undefined;
 const listeners = new Set<(event: SecretsEvent) => void>();
 
 /**
@@ -26,29 +26,35 @@ const listeners = new Set<(event: SecretsEvent) => void>();
  * failure it may be called again.
  * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
  */
-export function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
-  // Variables hold secrets: they are not kept for a comparison.
-  const key = JSON.stringify({ ...options, env: undefined });
-  if (opening && options !== undefined && key !== opening.options) {
+export async function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
+  const document = documentOf(options ?? {});
+  if (opening && options !== undefined && document !== opening.options) {
     const message =
       'initializeSecrets() was called before, with other options: await closeSecrets() first, ' +
       'or open a second set of secrets by Secrets.open()';
-    return Promise.reject(failure('SECRETS_CONFIG_INVALID', message));
+    throw failure('SECRETS_CONFIG_INVALID', message);
   }
-  opening ??= { options: key, secrets: open(options) };
-  return opening.secrets;
+  opening ??= open(document, options ?? {});
+  return opening.loaded;
 }
 
-async function open(options?: SecretsOptions): Promise<Secrets> {
-  try {
-    current = await Secrets.open(options, (event) => {
-      for (const listener of listeners) listener(event);
-    });
-    return current;
-  } catch (error) {
-    opening = undefined;
-    throw error;
-  }
+function open(document: string, options: SecretsOptions): NonNullable<typeof opening> {
+  const secrets = Secrets.create(options, (event) => {
+    for (const listener of listeners) listener(event);
+  });
+  // They may be closed meanwhile, and others opened.
+  const isCurrent = (): boolean => opening?.secrets === secrets;
+  const load = async (): Promise<Secrets> => {
+    try {
+      await secrets.load();
+    } catch (error) {
+      if (isCurrent()) opening = undefined;
+      throw error;
+    }
+    if (isCurrent()) current = secrets;
+    return secrets;
+  };
+  return { options: document, secrets, loaded: load() };
 }
 
 function ready(): Secrets {
@@ -122,9 +128,9 @@ export async function withDatabaseRetry<T>(
   return ready().withDatabaseRetry(work, options);
 }
 
-/** Forgets every value. `initializeSecrets()` may be called again. */
+/** Forgets every value, and ends a load under way. `initializeSecrets()` may be called again. */
 export async function closeSecrets(): Promise<void> {
-  const secrets = await opening?.secrets.catch(() => undefined);
+  const secrets = opening?.secrets;
   current = undefined;
   opening = undefined;
   secrets?.close();

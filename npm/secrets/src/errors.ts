@@ -40,21 +40,33 @@ export class SecretsError extends Error {
   /** Whether the same call may succeed later without anybody changing anything. */
   readonly retryable: boolean;
   /** The service concerned, where it is one. */
-  readonly service: string | undefined;
+  declare readonly service?: string;
   /** Every broken rule, for `SECRETS_INVALID` and `SECRETS_CONFIG_INVALID`. */
-  readonly violations: readonly Violation[];
+  declare readonly violations: readonly Violation[];
   /** The errors of the single services, where this one sums up several. */
-  readonly errors: readonly SecretsError[];
+  declare readonly errors: readonly SecretsError[];
 
   constructor(document: ErrorDocument) {
     const errors = document.errors.map(toError);
     super(document.message, errors.length > 0 ? { cause: errors[0] } : undefined);
     this.code = document.code;
     this.retryable = document.retryable;
-    this.service = document.service ?? undefined;
-    this.violations = document.violations;
-    this.errors = errors;
-    Object.defineProperty(this, 'name', { value: new.target.name, configurable: true });
+    if (document.service !== null) this.service = document.service;
+    // The message lists all of it: not enumerable, so that an error which ends the process is not printed four times.
+    const hidden = (value: unknown): PropertyDescriptor => ({ value, enumerable: false, configurable: true });
+    Object.defineProperties(this, {
+      name: hidden(new.target.name),
+      violations: hidden(document.violations),
+      errors: hidden(errors),
+    });
+    // Where they were made says nothing; where the whole was thrown does.
+    for (const error of errors) error.stack = `${error.name}: ${error.message}`;
+  }
+
+  /** Everything but the stack, for logs. */
+  toJSON(): object {
+    const { name, message, code, retryable, service, violations, errors } = this;
+    return { name, message, code, retryable, service, violations, errors };
   }
 }
 
@@ -98,6 +110,11 @@ export function toError(document: ErrorDocument): SecretsError {
 }
 
 /** An error of the facade's own. */
-export function failure(code: 'SECRETS_CONFIG_INVALID' | 'SECRETS_NOT_READY', message: string): SecretsError {
-  return toError({ code, retryable: false, service: null, message, violations: [], errors: [] });
+export function failure(
+  code: 'SECRETS_CONFIG_INVALID' | 'SECRETS_NOT_READY',
+  summary: string,
+  violations: Violation[] = [],
+): SecretsError {
+  const message = [summary, ...violations.map(({ path, message }) => `  ${path}: ${message}`)].join('\n');
+  return toError({ code, retryable: false, service: null, message, violations, errors: [] });
 }

@@ -42,14 +42,22 @@ function load(): Native {
   const { platform: os, arch } = process;
   const likely = os === 'linux' ? `linux-${arch}-gnu` : platform();
   const file = (name: string): string => join(__dirname, '..', 'native', `permisos-secrets.${name}.node`);
-  if (existsSync(file(likely))) return require(file(likely)) as Native;
+  if (existsSync(file(likely))) {
+    try {
+      return require(file(likely)) as Native;
+    } catch (error) {
+      if (platform() === likely) throw error;
+    }
+  }
   const name = platform();
   if (existsSync(file(name))) return require(file(name)) as Native;
   try {
     return require(`@permisos/secrets-${name}`) as Native;
   } catch (cause) {
     throw new Error(
-      `@permisos/secrets has no binary for ${name}: install @permisos/secrets-${name}, without --omit=optional`,
+      `@permisos/secrets has no binary for ${name}: install @permisos/secrets-${name} on this platform, without ` +
+        '--omit=optional; if the application is bundled, leave @permisos/secrets out of the bundle ' +
+        '(esbuild: --external:@permisos/secrets)',
       { cause },
     );
   }

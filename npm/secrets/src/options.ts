@@ -1,6 +1,25 @@
 /** Options. The engine checks them: every mistake at once, with the near name for an unknown one. */
 
+import { failure } from './errors.js';
 import type { SecretDefinition, Service } from './configs.js';
+
+/**
+ * The options as the engine takes them, in which nothing wrong turns into nothing: JSON knows neither NaN nor functions.
+ * Without the variables: they hold secrets.
+ */
+export function documentOf(options: unknown): string {
+  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options);
+  try {
+    return JSON.stringify(isObject ? { ...options, env: undefined } : options, (_name, value: unknown) => {
+      if (typeof value === 'bigint') return Number(value);
+      const isJson = typeof value === 'number' ? Number.isFinite(value) : !['function', 'symbol'].includes(typeof value);
+      // Of the wrong type wherever it stands.
+      return isJson ? value : [null];
+    });
+  } catch {
+    throw failure('SECRETS_CONFIG_INVALID', 'the options cannot be written as JSON: they hold themselves, or throw');
+  }
+}
 
 /** All optional. Durations are in seconds. */
 export interface SecretsOptions {

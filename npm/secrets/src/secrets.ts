@@ -18,10 +18,10 @@ import type {
   Service,
   StripeConfig,
 } from './configs.js';
-import { type ErrorDocument, toError } from './errors.js';
+import { type ErrorDocument, failure, toError } from './errors.js';
 import type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents } from './health.js';
 import { native, type NativeSecrets } from './native.js';
-import type { SecretsOptions } from './options.js';
+import { documentOf, type SecretsOptions } from './options.js';
 import { seal } from './redact.js';
 
 /** A config with where it came from. */
@@ -73,13 +73,8 @@ export class Secrets extends EventEmitter<SecretsEvents> {
 
   private constructor(options: SecretsOptions) {
     super();
-    const { env = process.env, ...rest } = options;
-    const document = JSON.stringify(rest);
-    const variables: Record<string, string> = {};
-    for (const name of native.variableNames(document)) {
-      const value = env[name];
-      if (value) variables[name] = value;
-    }
+    const document = documentOf(options);
+    const variables = variablesOf(native.variableNames(document), options?.env ?? process.env);
     const { secrets, error } = native.openSecrets(document, variables, (kind, content) => this.#told(kind, content));
     if (!secrets) throw toError(JSON.parse(error ?? '') as ErrorDocument);
     this.#native = secrets;
@@ -90,12 +85,30 @@ export class Secrets extends EventEmitter<SecretsEvents> {
    * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
    */
   static async open(options: SecretsOptions = {}, listener?: (event: SecretsEvent) => void): Promise<Secrets> {
+    const secrets = Secrets.create(options, listener);
+    await secrets.load();
+    return secrets;
+  }
+
+  /**
+   * Secrets that are not loaded yet: they can be closed meanwhile.
+   * @internal
+   */
+  static create(options: SecretsOptions, listener?: (event: SecretsEvent) => void): Secrets {
     const secrets = new Secrets(options);
     if (listener) secrets.on('event', listener);
-    const error = await secrets.#native.load();
-    secrets.#forgetAll();
-    if (error === null) return secrets;
-    secrets.close();
+    return secrets;
+  }
+
+  /**
+   * Closes them if it fails.
+   * @internal
+   */
+  async load(): Promise<void> {
+    const error = await this.#native.load();
+    this.#forgetAll();
+    if (error === null) return;
+    this.close();
     throw toError(JSON.parse(error) as ErrorDocument);
   }
 
@@ -298,6 +311,19 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     entry.reads = 0;
     this.#reads.set(service, reads);
   }
+}
+
+/** The values of these variables. */
+function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): Record<string, string> {
+  const isObject = typeof env === 'object';
+  const given = names.filter((name) => isObject && Object.hasOwn(env, name) && env[name] !== undefined && env[name] !== null);
+  const wrong = given.filter((name) => typeof env[name] !== 'string');
+  if (!isObject || wrong.length > 0) {
+    const violations = wrong.map((name) => ({ path: `/env/${name}`, rule: 'type', message: 'must be a string' }));
+    if (!isObject) violations.push({ path: '/env', rule: 'type', message: 'must be an object of strings' });
+    throw failure('SECRETS_CONFIG_INVALID', 'the options are not valid', violations);
+  }
+  return Object.fromEntries(given.map((name) => [name, env[name] as string]));
 }
 
 function idOf(service: ServiceLike): string {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { afterEach, test } from 'node:test';
+import { afterEach, mock, test } from 'node:test';
+import { inspect } from 'node:util';
 import * as esm from '@permisos/secrets';
 import {
   ConfigInvalidError,
@@ -17,7 +20,7 @@ import {
   initializeSecrets,
   withDatabaseRetry,
 } from '@permisos/secrets';
-import { CANARY, ENVIRONMENT } from './environment.mjs';
+import { CANARY, ENVIRONMENT, assertNoLeak } from './environment.mjs';
 
 const options = { source: 'environment', env: ENVIRONMENT };
 
@@ -146,6 +149,81 @@ test('an error of the database that is no login failure passes through untouched
   const login = Object.assign(new Error('login'), { code: '28P01' });
   await assert.rejects(withDatabaseRetry(() => Promise.reject(login)), (error) => error === login);
   assert.equal(await withDatabaseRetry(async ({ port }) => port), 5433);
+});
+
+test('options of any wrong type are refused, and nothing wrong turns into nothing', async () => {
+  const itself = {};
+  itself.itself = itself;
+  for (const [wrong, paths] of [
+    [null, ['']],
+    ['production', ['']],
+    [['redis'], ['']],
+    [{ ttl: NaN, timeout: Infinity }, ['/timeout', '/ttl']],
+    [{ environment: () => 'test', services: () => ['redis'], profile: Symbol('x') }, ['/environment', '/profile', '/services/0']],
+    [{ environment: 5n }, ['/environment']],
+    [{ profile: '\ud800' }, ['']],
+    [{ ['__proto__']: 1, constructor: 1 }, ['/__proto__', '/constructor']],
+    [{ env: 'x' }, ['/env']],
+    [{ env: { EMAIL_PASS: { CANARY }, DB_PORT: 5432 } }, ['/env/DB_PORT', '/env/EMAIL_PASS']],
+    [itself, []],
+  ]) {
+    await assert.rejects(Secrets.open(wrong), (error) => {
+      assert.ok(error instanceof ConfigInvalidError, `${error}`);
+      assert.deepEqual(error.violations.map(({ path }) => path).sort(), paths);
+      assertNoLeak(error.message, 'a message');
+      return true;
+    });
+  }
+  await assert.rejects(initializeSecrets(itself), ConfigInvalidError);
+});
+
+test('an error as JSON is whole, and is printed once', async () => {
+  const error = await initializeSecrets({ source: 'environment', env: {} }).catch((error) => error);
+  const { name, code, violations, errors } = JSON.parse(JSON.stringify(error));
+  assert.deepEqual([name, code, violations.length, errors.length], ['InvalidSecretError', 'SECRETS_INVALID', 18, 6]);
+  assert.ok(!inspect(error).includes("path: '"));
+  assert.ok(Object.keys(errors[0]).includes('service') && !Object.keys(error).includes('service'));
+});
+
+test('a load under way is ended by closing, and another may begin', async (t) => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const endpointUrl = `http://127.0.0.1:${server.address().port}`;
+  process.env.AWS_ACCESS_KEY_ID = process.env.AWS_SECRET_ACCESS_KEY = 'testing';
+  const first = initializeSecrets({ source: 'aws', region: 'us-east-1', endpointUrl, timeout: 60, env: {} });
+  await once(server, 'request');
+  closeSecrets();
+  const second = initializeSecrets(options);
+  await assert.rejects(first, NotReadyError);
+  await second;
+  assert.equal(getDatabaseConfig().port, 5433);
+  closeSecrets();
+  await initializeSecrets({ ...options, ttl: 60 });
+  assert.equal(getDatabaseConfig().port, 5433);
+});
+
+test('configs have the shapes of their drivers\' options', async () => {
+  await initializeSecrets(options);
+  const { username: user, ...pg } = getDatabaseConfig();
+  assert.deepEqual([user, pg.password, pg.ssl.rejectUnauthorized], [`${CANARY}u`, CANARY, true]);
+  const redis = { ...esm.getRedisConfig(), lazyConnect: true };
+  assert.deepEqual([redis.password, redis.db, redis.tls.servername], [CANARY, 2, 'cache.internal']);
+  const { host, port, smtpUser, smtpPassword: pass } = esm.getEmailConfig();
+  assert.deepEqual({ host, port, auth: { user: smtpUser, pass } }.auth, { user: CANARY, pass: CANARY });
+  assert.equal(structuredClone(getDatabaseConfig()).ssl.rejectUnauthorized, true);
+  assertNoLeak(JSON.stringify({ request: { config: getDatabaseConfig() } }), 'a larger object');
+});
+
+test('required, its functions can be replaced in tests', () => {
+  const cjs = createRequire(import.meta.url)('@permisos/secrets');
+  const { mock: replaced } = mock.method(cjs, 'getDatabaseConfig', () => ({ host: 'replaced' }));
+  assert.equal(cjs.getDatabaseConfig().host, 'replaced');
+  replaced.restore();
+  assert.equal(cjs.getDatabaseConfig, getDatabaseConfig);
 });
 
 test('imported and required it is one copy', () => {

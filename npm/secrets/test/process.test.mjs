@@ -3,16 +3,23 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { Secrets } from '@permisos/secrets';
+import { CANARY, assertNoLeak } from './environment.mjs';
 
 const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'testing', AWS_SECRET_ACCESS_KEY: 'testing', AWS_REGION: 'us-east-1' };
 
 // The AWS SDK reads the process's environment, not that of a worker.
 Object.assign(process.env, CREDENTIALS);
+
+const SECRET = JSON.stringify({ host: 'cache', more: { deep: [{ token: CANARY }] } });
 
 let server;
 let url;
@@ -23,7 +30,7 @@ before(async () => {
     let body = '';
     for await (const chunk of request) body += chunk;
     const { SecretIdList = [] } = JSON.parse(body);
-    const entry = (Name) => ({ Name, ARN: `arn:${Name}`, VersionId: 'v1', SecretString: '{"host":"cache"}' });
+    const entry = (Name) => ({ Name, ARN: `arn:${Name}`, VersionId: 'v1', SecretString: SECRET });
     response.setHeader('content-type', 'application/x-amz-json-1.1');
     response.end(JSON.stringify({ ...entry('one'), SecretValues: SecretIdList.map(entry), Errors: [] }));
   }).listen(0, '127.0.0.1');
@@ -107,4 +114,51 @@ test('it works in worker threads, also in those that are terminated', async () =
     if (argument === 'stay') await worker.terminate();
     await exited;
   }
+});
+
+test('what is below an unknown field is redacted too', async () => {
+  const secrets = await Secrets.open({ source: 'aws', services: ['redis'], endpointUrl: url });
+  const { more } = secrets.getRedisConfig().extra;
+  assert.equal(more.deep[0].token, CANARY);
+  for (const part of [more, more.deep, more.deep[0]]) {
+    assertNoLeak(`${inspect(part, { showHidden: true })} ${JSON.stringify([part])} ${part}`, 'a part');
+    assert.equal(`${part}`, '[REDACTED]');
+  }
+  secrets.close();
+});
+
+test('a process may exit while a fetch is under way', async () => {
+  const hanging = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(hanging, 'listening');
+  const { stdout } = await run(`
+    import { Secrets } from '@permisos/secrets';
+    ${openAt(`http://127.0.0.1:${hanging.address().port}`)}.catch(() => {});
+    setTimeout(() => process.exit(), 50);
+    process.on('exit', () => console.log('exit'));
+  `);
+  assert.equal(stdout, 'exit\n');
+  hanging.close();
+  hanging.closeAllConnections();
+});
+
+test('without a binary the message says what to do', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'permisos-secrets-'));
+  const bundle = join(folder, 'index.cjs');
+  await copyFile(createRequire(import.meta.url).resolve('@permisos/secrets'), bundle);
+  const { stderr } = await promisify(execFile)(process.execPath, [bundle]).catch((error) => error);
+  await rm(folder, { recursive: true });
+  assert.match(stderr, /no binary for \S+: install @permisos\/secrets-/);
+  assert.match(stderr, /leave @permisos\/secrets out of the bundle/);
+});
+
+test('an error that ends the process lists everything, and each violation not four times', async () => {
+  const program = `
+    import { initializeSecrets } from '@permisos/secrets';
+    await initializeSecrets({ source: 'environment', env: {} });
+  `;
+  const { code, stderr } = await run(program).catch((error) => error);
+  assert.equal(code, 1);
+  assert.match(stderr, /^InvalidSecretError: 6 secrets could not be read$/m);
+  assert.match(stderr, /GOVT_USERNAME is required/);
+  assert.ok(stderr.split('GOVT_USERNAME is required').length <= 3, stderr);
 });

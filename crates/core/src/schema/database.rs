@@ -43,13 +43,13 @@ pub struct DatabaseSsl {
 
 impl DatabaseConfig {
     pub(crate) fn read(fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Option<Self> {
-        let host = fields.host("host");
+        let host = fields.required_host("host");
         let port = fields.port("port", DEFAULT_PORT);
         let alias = !fields.has("database") && fields.has("dbname");
         let database = fields.required(if alias { "dbname" } else { "database" });
         let username = fields.required("username");
         let password = fields.required_secret("password");
-        let ssl = fields.object("ssl", |fields| DatabaseSsl {
+        let ssl = fields.switch("ssl", |fields| DatabaseSsl {
             reject_unauthorized: fields.boolean("rejectUnauthorized").unwrap_or(true),
             ca: certificate::read(fields, "ca", context.today),
         });

@@ -41,7 +41,7 @@ impl EmailConfig {
         let ses = context.region.map(|region| format!("email-smtp.{region}.amazonaws.com"));
         let host = match ses {
             Some(ses) if !fields.has("host") => Some(ses),
-            _ => fields.host("host").map(str::to_owned),
+            _ => fields.required_host("host").map(str::to_owned),
         };
         let port = fields.port("port", DEFAULT_PORT);
         let configuration_set = fields.text("configurationSet").map(str::to_owned);
@@ -80,6 +80,9 @@ fn is_address(text: &str) -> bool {
         Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
         None => text,
     };
+    if text.contains(char::is_control) {
+        return false;
+    }
     let part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "<>@,;".contains(c));
     address.trim().rsplit_once('@').is_some_and(|(user, domain)| part(user) && part(domain))
 }

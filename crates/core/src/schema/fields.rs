@@ -42,12 +42,19 @@ pub(crate) struct Fields<'a, 'f> {
     object: &'a Map<String, Value>,
     path: String,
     taken: Vec<String>,
+    /// The fields that nobody asked for in the objects below.
+    below: Vec<(String, Vec<(&'a String, &'a Value)>)>,
     pub(crate) findings: &'f mut Findings<'a>,
 }
 
 impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn new(object: &'a Map<String, Value>, findings: &'f mut Findings<'a>) -> Self {
-        Self { object, path: String::new(), taken: vec![], findings }
+        Self::at(String::new(), object, findings)
+    }
+
+    /// The fields of an object somewhere below.
+    pub(crate) fn at(path: String, object: &'a Map<String, Value>, findings: &'f mut Findings<'a>) -> Self {
+        Self { object, path, taken: vec![], below: vec![], findings }
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -112,9 +119,19 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
-    /// A host name or address that has to be there.
+    /// A host name or address, if there is one.
     pub(crate) fn host(&mut self, name: &str) -> Option<&'a str> {
+        let host = self.text(name)?;
+        self.check_host(name, host)
+    }
+
+    /// A host name or address that has to be there.
+    pub(crate) fn required_host(&mut self, name: &str) -> Option<&'a str> {
         let host = self.required(name)?;
+        self.check_host(name, host)
+    }
+
+    fn check_host(&mut self, name: &str, host: &'a str) -> Option<&'a str> {
         if is_host(host) {
             return Some(host);
         }
@@ -130,8 +147,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// A whole number within bounds, as a number or as digits.
     pub(crate) fn integer(&mut self, name: &str, low: i64, high: i64) -> Option<i64> {
         let value = self.value(name)?;
-        let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-        let Some(number) = number else {
+        let Some(number) = whole(value) else {
             self.violate(name, Rule::Type, "must be a whole number");
             return None;
         };
@@ -155,7 +171,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// An absolute URL.
     pub(crate) fn url(&mut self, name: &str) -> Option<&'a str> {
         let text = self.text(name)?;
-        if url::Url::parse(text).is_ok_and(|url| url.has_host()) {
+        if absolute_url(text).is_some() {
             return Some(text);
         }
         self.violate(name, Rule::Url, "must be an absolute URL");
@@ -171,19 +187,38 @@ impl<'a, 'f> Fields<'a, 'f> {
         value.as_array().map(Vec::as_slice)
     }
 
-    /// The object below, if there is one. `true` stands for an empty one, `false` for none.
+    /// The object below, if there is one.
     pub(crate) fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a, '_>) -> T) -> Option<T> {
-        let object = match self.value(name)? {
-            Value::Object(object) => object,
-            Value::Bool(true) => &NOTHING,
-            Value::Bool(false) => return None,
-            _ => {
-                self.violate(name, Rule::Type, "must be an object");
-                return None;
-            }
-        };
-        let path = self.path(name);
-        Some(read(&mut Fields { object, path, taken: vec![], findings: self.findings }))
+        let object = self.value(name)?.as_object();
+        if object.is_none() {
+            self.violate(name, Rule::Type, "must be an object");
+        }
+        Some(self.read_below(name, object?, read))
+    }
+
+    /// The object below, if there is one. `true`, or a word for it, stands for an empty one, `false` for none.
+    pub(crate) fn switch<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a, '_>) -> T) -> Option<T> {
+        let value = self.value(name)?;
+        match value.as_bool().or_else(|| value.as_str().and_then(boolean_word)) {
+            Some(true) => Some(self.read_below(name, &NOTHING, read)),
+            Some(false) => None,
+            None => self.object(name, read),
+        }
+    }
+
+    fn read_below<T>(
+        &mut self,
+        name: &str,
+        object: &'a Map<String, Value>,
+        read: impl FnOnce(&mut Fields<'a, '_>) -> T,
+    ) -> T {
+        let mut fields = Fields::at(self.path(name), object, self.findings);
+        let answer = read(&mut fields);
+        let rest: Vec<_> = fields.unasked().collect();
+        if !rest.is_empty() {
+            self.below.push((name.to_owned(), rest));
+        }
+        answer
     }
 
     /// The names of all fields.
@@ -191,14 +226,20 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.object.keys().map(String::as_str)
     }
 
-    /// The fields that nobody asked for.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    fn unasked(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
         self.object.iter().filter(|(name, _)| !self.taken.contains(name))
     }
 
+    /// The fields that nobody asked for, those in the objects below under the object's name.
+    pub(crate) fn rest(&self) -> Map<String, Value> {
+        let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
+        let below = self.below.iter().map(|(name, rest)| (name.clone(), rest.iter().copied().map(owned).collect()));
+        self.unasked().map(owned).chain(below).collect()
+    }
+
     /// Ends with a violation for each field that nobody asked for, with the near name.
-    pub(crate) fn deny_rest(mut self, what: &str) {
-        let unknown: Vec<&str> = self.rest().map(|(name, _)| name.as_str()).collect();
+    pub(crate) fn deny_rest(&mut self, what: &str) {
+        let unknown: Vec<&str> = self.unasked().map(|(name, _)| name.as_str()).collect();
         for name in unknown {
             let near = nearest(name, self.taken.iter().map(String::as_str));
             let hint = near.map_or_else(
@@ -229,6 +270,19 @@ pub(crate) fn wipe(value: &mut Value) {
     }
 }
 
+/// A whole number, or digits; beyond 64 bits the nearest.
+#[expect(clippy::cast_possible_truncation, reason = "saturates, as it should")]
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => {
+            let float = || number.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64);
+            number.as_i64().or_else(float)
+        }
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
 /// The words that people write for true and false in an environment file.
 pub(crate) fn boolean_word(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -247,10 +301,16 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         .map(|(_, near)| near)
 }
 
+/// An absolute URL, as it is written: the parser would leave out line breaks, and spaces at the ends.
+pub(crate) fn absolute_url(text: &str) -> Option<url::Url> {
+    let is_clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    url::Url::parse(text).ok().filter(|url| is_clean && url.has_host())
+}
+
 fn is_host(text: &str) -> bool {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse::<std::net::IpAddr>().is_ok()
-        || (text.len() <= 253 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')))
+        || (text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
 }
 
 fn is_placeholder(text: &str) -> bool {

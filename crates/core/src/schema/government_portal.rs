@@ -5,6 +5,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use super::Fields;
+use super::fields::absolute_url;
 use super::view::{self, Describe, Extra, View};
 use crate::error::Rule;
 
@@ -26,9 +27,9 @@ impl GovernmentPortalConfig {
         let password = fields.required_secret("password");
         let login_url = fields.required("loginUrl");
         if let Some(text) = login_url {
-            let url = url::Url::parse(text).ok();
-            if !url.is_some_and(|url| url.scheme() == "https" && url.username().is_empty() && url.password().is_none())
-            {
+            let is_bare =
+                |url: url::Url| url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+            if !absolute_url(text).is_some_and(is_bare) {
                 fields.violate("loginUrl", Rule::HttpsUrl, "must be an absolute https URL without user and password");
             }
         }

@@ -45,12 +45,12 @@ pub struct RedisTls {
 
 impl RedisConfig {
     pub(crate) fn read(fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Option<Self> {
-        let host = fields.host("host");
+        let host = fields.required_host("host");
         let port = fields.port("port", DEFAULT_PORT);
         let username = fields.text("username");
         let password = fields.secret("password");
         let db = fields.integer("db", 0, DB_LIMIT).and_then(|db| u32::try_from(db).ok());
-        let tls = fields.object("tls", |fields| RedisTls {
+        let tls = fields.switch("tls", |fields| RedisTls {
             servername: fields.text("servername").or(host).unwrap_or_default().to_owned(),
             reject_unauthorized: fields.boolean("rejectUnauthorized").unwrap_or(true),
             ca: certificate::read(fields, "ca", context.today),

@@ -138,8 +138,7 @@ pub struct Extra(Wiped);
 
 impl Extra {
     pub(crate) fn of(fields: &Fields<'_, '_>) -> Self {
-        let rest = fields.rest().map(|(name, value)| (name.clone(), value.clone()));
-        Self(Wiped(Value::Object(rest.collect())))
+        Self(Wiped(Value::Object(fields.rest())))
     }
 
     /// The fields' names.

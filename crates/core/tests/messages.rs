@@ -1,0 +1,95 @@
+//! What a message says: the option, variable or part of a URL that is at fault, and what to do.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use permisos_secrets_core::{Engine, Error, Options, Service, Timestamp, Variables};
+use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
+use serde_json::{Value, json};
+
+fn refusal(options: &Value) -> Error {
+    Options::parse(options.as_object().unwrap(), [("NODE_ENV", "test")]).unwrap_err()
+}
+
+fn of_environment(service: Service, variables: &[(&str, &str)]) -> String {
+    let options = json!({ "source": "environment", "services": [service] });
+    let (options, variables) = Options::parse(options.as_object().unwrap(), variables.iter().copied()).unwrap();
+    Engine::new(options, variables).read(&service.into(), Timestamp(0)).unwrap_err().message().to_owned()
+}
+
+#[test]
+fn an_unknown_option_suggests_the_near_name_at_every_level() {
+    for (options, near) in [
+        (json!({ "timeOut": 1 }), "timeout"),
+        (json!({ "services": ["databse"] }), "database"),
+        (json!({ "secretIds": { "stirpe": "x" } }), "stripe"),
+        (json!({ "database": { "hots": "db" } }), "host"),
+        (json!({ "snapshot": { "pth": "a" } }), "path"),
+        (json!({ "secrets": [{ "id": "a/b", "feilds": {} }] }), "fields"),
+        (json!({ "secrets": [{ "id": "a/b", "fields": { "x": { "tpye": "url" } } }] }), "type"),
+    ] {
+        let error = refusal(&options);
+        assert!(error.message().contains(&format!("did you mean `{near}`?")), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_option_that_is_near_to_none_lists_what_is_known() {
+    let error = refusal(&json!({ "database": { "zzz": 1 } }));
+    assert!(error.message().contains("known are host, port, database"), "{error}");
+}
+
+#[test]
+fn a_violation_names_the_part_of_the_url() {
+    for (url, part) in [
+        ("postgresql://u:p@db", "the database in DATABASE_URL is required"),
+        ("postgresql://db/d", "the user in DATABASE_URL is required"),
+        ("postgresql://u:p@a,b/d", "the host in DATABASE_URL must be"),
+        ("postgresql://u:p@db:0/d", "the port in DATABASE_URL must be"),
+        ("postgresql://u:%FF@db/d", "the password in DATABASE_URL is not UTF-8"),
+        ("postgresql://u:p@db/d?sslmode=allow", "sslmode in DATABASE_URL must be disable, no-verify"),
+        ("mysql://u:p@db/d", "DATABASE_URL must be a URL like postgres://"),
+    ] {
+        let message = of_environment(Service::Database, &[("DATABASE_URL", url)]);
+        assert!(message.contains(part), "{message}");
+    }
+    let message = of_environment(Service::Redis, &[("REDIS_URL", "redis://cache/x")]);
+    assert!(message.contains("the database's number in REDIS_URL must be a whole number"), "{message}");
+}
+
+#[test]
+fn a_violation_names_the_variable_where_there_is_no_url() {
+    let message = of_environment(Service::Database, &[("DB_HOST", "db"), ("DB_PORT", "0"), ("DB_USER", "u")]);
+    for part in ["DB_PORT must be from 1 to 65535", "DB_NAME is required", "DB_PASSWORD is required"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(!message.contains("DB_USER"), "{message}");
+}
+
+#[test]
+fn no_part_of_a_connection_url_is_shown() {
+    for url in [
+        format!("postgresql://u:{CANARY}"),
+        format!("postgresql://u:{CANARY}@db:99999/d"),
+        format!("postgresql://u:{CANARY}/x@db/d"),
+        format!("postgresql://u:{CANARY}#x@db/d"),
+        format!("postgresql://u:{CANARY}%FF@db"),
+        format!("postgresql://{CANARY}@one,two/d?sslmode={CANARY}"),
+        format!("postgresql://u:p@{CANARY},two/{CANARY}"),
+    ] {
+        assert_no_leak(&of_environment(Service::Database, &[("DATABASE_URL", &url)]), "a message");
+    }
+}
+
+#[test]
+fn options_that_are_no_object_are_one_violation() {
+    for text in ["null", "[]", "5", "\"production\"", "{\"profile\": \"\\ud800\"}", "{"] {
+        let error = Options::document(text).unwrap_err();
+        assert_eq!((error.violations().len(), error.violations()[0].path.as_str()), (1, ""), "{text}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_the_variables_keeps_only_those_of_the_catalogue() {
+    let variables = [("HOME", "/"), ("REDIS_HOST", "cache"), ("NODE_ENV", "test"), ("REDIS_PORT", "")];
+    assert_eq!(format!("{:?}", Variables::new(variables, &[])), r#"{"NODE_ENV", "REDIS_HOST"}"#);
+}
