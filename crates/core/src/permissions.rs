@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::name::SecretId;
 
+/// What AWS appends to a name in an ARN, as a pattern.
+const SUFFIX: &str = "-??????";
+
 /// Where the secrets are, as far as it is known. What is not known becomes `*` in a resource.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Scope {
@@ -65,16 +68,18 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
         "secretsmanager:ListSecrets",
         "sts:GetCallerIdentity",
     ];
-    let mut statements = vec![
-        allow("ManageSecrets", &actions, scope.resources(secrets)),
-        allow("ListSecretsAndEvents", &account, everything()),
-    ];
+    let mut resources = scope.resources(secrets);
+    // A secret that is not there yet has no suffix: without its bare name, to look for it is denied, not answered.
+    let bare: Vec<String> = resources.iter().filter_map(|it| Some(it.strip_suffix(SUFFIX)?.to_owned())).collect();
+    resources.extend(bare);
+    let mut statements =
+        vec![allow("ManageSecrets", &actions, resources), allow("ListSecretsAndEvents", &account, everything())];
     statements.extend(scope.keys("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"]));
     statements
 }
 
 impl Scope {
-    /// The secrets' ARNs in every region. The six question marks are the suffix that AWS appends.
+    /// The secrets' ARNs in every region.
     pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
         let any = ["*".to_owned()];
         let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };
@@ -91,7 +96,7 @@ impl Scope {
                 }
                 SecretId::Name(name) => {
                     resources.extend(regions.iter().map(|region| {
-                        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????")
+                        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}{SUFFIX}")
                     }));
                 }
             }
@@ -147,6 +152,14 @@ mod tests {
         assert_eq!((batch.action[0], batch.resource[0].as_str()), ("secretsmanager:BatchGetSecretValue", "*"));
         let via = &decrypt.condition.as_ref().unwrap()["StringEquals"]["kms:ViaService"];
         assert_eq!(*via, json!(["secretsmanager.us-east-1.amazonaws.com", "secretsmanager.us-west-2.amazonaws.com"]));
+    }
+
+    #[test]
+    fn an_operator_may_look_for_a_secret_that_is_not_there_yet() {
+        let secret = SecretId::parse("a/b").unwrap();
+        let statements = operator([&secret], &Scope { regions: vec!["us-east-1".into()], ..Scope::default() });
+        let arn = "arn:aws:secretsmanager:us-east-1:*:secret:a/b";
+        assert_eq!(statements[0].resource, [format!("{arn}-??????"), arn.to_owned()]);
     }
 
     #[test]
