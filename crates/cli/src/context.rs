@@ -11,7 +11,7 @@ use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, Servic
 use serde_json::{Map, Value};
 
 use crate::dotenv;
-use crate::output::Output;
+use crate::output::{Output, WARN, paint};
 
 /// What may stand before or after every command.
 #[derive(Args)]
@@ -77,6 +77,9 @@ impl<'o> Context<'o> {
         output: &'o Output,
         mut environment: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        for name in unreadable() {
+            output.note(format_args!("{} {name} is no UTF-8 text, and counts as unset", paint(WARN, "note")));
+        }
         if let Some(file) = &global.env_file {
             environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
             environment.extend(dotenv::read(file, output)?);
@@ -120,6 +123,13 @@ impl<'o> Context<'o> {
         builder.connect(permisos_secrets_aws::connect).build()
     }
 
+    /// Where a command is about to change something, for a person to confirm: region, and account where it is known.
+    pub(crate) async fn place(&self) -> Result<String, Error> {
+        let region = self.admin.region().await?;
+        let account = self.admin.identity().await.map(|identity| format!(" of account {}", identity.account));
+        Ok(format!("{region}{}", account.unwrap_or_default()))
+    }
+
     /// What every secret's name starts with, up to the environment.
     pub(crate) fn prefix(&self) -> &str {
         self.given.get("prefix").and_then(Value::as_str).unwrap_or("permisos")
@@ -147,6 +157,12 @@ pub(crate) fn process_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Variables of the catalogue whose values are no text.
+fn unreadable() -> impl Iterator<Item = &'static str> {
+    let names = Service::ALL.into_iter().flat_map(Service::variables).copied();
+    names.filter(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()))
 }
 
 /// The wall clock, for dates only.
