@@ -382,6 +382,21 @@ fn the_operators_policy_suffices_for_every_command() {
     assert_eq!((elsewhere.code, elsewhere.err.contains("grant secretsmanager:")), (77, true), "{}", elsewhere.err);
 }
 
+#[test]
+fn with_the_readers_policy_a_secret_that_is_not_there_is_missing_and_not_denied() {
+    let mut bench = Bench::new(Emulator::ministack());
+    bench.credentials = ("test".into(), "test".into());
+    let without = support::BACKEND.replace("SENTRY_DSN=", "A=").replace("DATADOG_", "B_").replace("NEW_RELIC_", "C_");
+    std::fs::write(bench.folder.path().join(".env"), without).unwrap();
+    assert_eq!(bench.run(&MIGRATE).code, 0);
+    let policy = bench.run(&["policy", "-e", "production"]).json();
+    bench.credentials = user_with(&bench, &policy["Statement"]);
+    let ran = bench.run(&["check", "-e", "production", "--json"]);
+    let report = ran.json();
+    let monitoring = report["services"].as_array().unwrap().iter().find(|it| it["service"] == "monitoring").unwrap();
+    assert_eq!((ran.code, &monitoring["state"]), (0, &json!("unused")), "{monitoring:#}");
+}
+
 /// The exit code; a program that does not end is killed.
 fn ended(child: &mut Child) -> Option<i32> {
     let started = Instant::now();

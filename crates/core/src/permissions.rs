@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::name::SecretId;
 
-/// What AWS appends to a name in an ARN, as a pattern.
+/// What AWS appends to a name in an ARN when the secret is created, as a pattern.
 const SUFFIX: &str = "-??????";
 
 /// Where the secrets are, as far as it is known. What is not known becomes `*` in a resource.
@@ -68,18 +68,17 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
         "secretsmanager:ListSecrets",
         "sts:GetCallerIdentity",
     ];
-    let mut resources = scope.resources(secrets);
-    // A secret that is not there yet has no suffix: without its bare name, to look for it is denied, not answered.
-    let bare: Vec<String> = resources.iter().filter_map(|it| Some(it.strip_suffix(SUFFIX)?.to_owned())).collect();
-    resources.extend(bare);
-    let mut statements =
-        vec![allow("ManageSecrets", &actions, resources), allow("ListSecretsAndEvents", &account, everything())];
+    let mut statements = vec![
+        allow("ManageSecrets", &actions, scope.resources(secrets)),
+        allow("ListSecretsAndEvents", &account, everything()),
+    ];
     statements.extend(scope.keys("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"]));
     statements
 }
 
 impl Scope {
-    /// The secrets' ARNs in every region.
+    /// The secrets' ARNs in every region, then those without a suffix: that a secret is not there is told to those only
+    /// who may read what has no suffix; the others are denied, and an optional secret would seem to fail for ever.
     pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
         let any = ["*".to_owned()];
         let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };
@@ -101,6 +100,8 @@ impl Scope {
                 }
             }
         }
+        let bare: Vec<String> = resources.iter().filter_map(|it| Some(it.strip_suffix(SUFFIX)?.to_owned())).collect();
+        resources.extend(bare);
         resources
     }
 
@@ -142,24 +143,14 @@ mod tests {
         };
         let secret = SecretId::parse("permisos/production/redis/credentials").unwrap();
         let [read, batch, decrypt] = &reader([&secret], &scope)[..] else { panic!("three statements") };
-        assert_eq!(
-            read.resource,
-            [
-                "arn:aws:secretsmanager:us-east-1:123456789012:secret:permisos/production/redis/credentials-??????",
-                "arn:aws:secretsmanager:us-west-2:123456789012:secret:permisos/production/redis/credentials-??????",
-            ]
-        );
+        let arn = |region: &str| {
+            format!("arn:aws:secretsmanager:{region}:123456789012:secret:permisos/production/redis/credentials")
+        };
+        let (east, west) = (arn("us-east-1"), arn("us-west-2"));
+        assert_eq!(read.resource, [format!("{east}-??????"), format!("{west}-??????"), east, west]);
         assert_eq!((batch.action[0], batch.resource[0].as_str()), ("secretsmanager:BatchGetSecretValue", "*"));
         let via = &decrypt.condition.as_ref().unwrap()["StringEquals"]["kms:ViaService"];
         assert_eq!(*via, json!(["secretsmanager.us-east-1.amazonaws.com", "secretsmanager.us-west-2.amazonaws.com"]));
-    }
-
-    #[test]
-    fn an_operator_may_look_for_a_secret_that_is_not_there_yet() {
-        let secret = SecretId::parse("a/b").unwrap();
-        let statements = operator([&secret], &Scope { regions: vec!["us-east-1".into()], ..Scope::default() });
-        let arn = "arn:aws:secretsmanager:us-east-1:*:secret:a/b";
-        assert_eq!(statements[0].resource, [format!("{arn}-??????"), arn.to_owned()]);
     }
 
     #[test]
@@ -167,6 +158,6 @@ mod tests {
         let secret = SecretId::parse("a/b").unwrap();
         let statements = reader([&secret], &Scope::default());
         assert_eq!(statements.len(), 2);
-        assert_eq!(statements[0].resource, ["arn:aws:secretsmanager:*:*:secret:a/b-??????"]);
+        assert_eq!(statements[0].resource, ["arn:aws:secretsmanager:*:*:secret:a/b-??????", "arn:aws:secretsmanager:*:*:secret:a/b"]);
     }
 }
