@@ -158,6 +158,9 @@ mod tests {
         let secret = SecretId::parse("a/b").unwrap();
         let statements = reader([&secret], &Scope::default());
         assert_eq!(statements.len(), 2);
-        assert_eq!(statements[0].resource, ["arn:aws:secretsmanager:*:*:secret:a/b-??????", "arn:aws:secretsmanager:*:*:secret:a/b"]);
+        assert_eq!(
+            statements[0].resource,
+            ["arn:aws:secretsmanager:*:*:secret:a/b-??????", "arn:aws:secretsmanager:*:*:secret:a/b"]
+        );
     }
 }
