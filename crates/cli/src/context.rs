@@ -66,6 +66,8 @@ pub(crate) struct Context<'o> {
     pub(crate) output: &'o Output,
     /// The administrator's calls.
     pub(crate) admin: Admin,
+    /// Whether the variables come from a file instead of the process.
+    pub(crate) reads_file: bool,
     given: Map<String, Value>,
     environment: BTreeMap<String, String>,
 }
@@ -88,6 +90,7 @@ impl<'o> Context<'o> {
             Some(file) => read_config(file)?,
             None => Map::new(),
         };
+        let reads_file = global.env_file.is_some();
         let texts = [
             ("environment", global.environment),
             ("source", global.source),
@@ -107,7 +110,7 @@ impl<'o> Context<'o> {
             variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
         }
         let admin = Admin::new(&options.connection);
-        Ok(Self { options, variables, output, admin, given, environment })
+        Ok(Self { options, variables, output, admin, reads_file, given, environment })
     }
 
     /// The secrets as an application would open them, with these options changed.

@@ -1,5 +1,7 @@
 //! `check`: the doctor. What an application would find, and what an operator should know besides.
 
+use std::path::Path;
+
 use clap::Args;
 use permisos_secrets::Secrets;
 use permisos_secrets_aws::{Description, Identity};
@@ -135,6 +137,12 @@ impl Check {
             services,
             now: crate::context::now(),
         });
+        let is_beside = options.source == SourceKind::Environment && Path::new(".env").is_file();
+        if worst.is_some() && is_beside && !context.reads_file {
+            context
+                .output
+                .note("There is a file .env here, which was not read: give --env-file .env for its variables.");
+        }
         Ok(worst)
     }
 }

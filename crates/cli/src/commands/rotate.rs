@@ -95,7 +95,7 @@ impl Rotate {
         }
         let is_by_function = !self.stdin && about.rotation.function.is_some();
         if service == Service::Database && !self.stdin && about.rotation.function.is_none() {
-            return Err(no_function(&service, &about));
+            return Err(no_function(context, &service, &about));
         }
         let (fields, to) = if is_by_function {
             let function = about.rotation.function.as_deref().unwrap_or_default();
@@ -252,13 +252,13 @@ fn random() -> Result<Zeroizing<String>, Error> {
     Ok(text)
 }
 
-fn no_function(service: &ServiceId, about: &Description) -> Error {
+fn no_function(context: &Context<'_>, service: &ServiceId, about: &Description) -> Error {
     let message = format!(
         "{} has no rotation function, and a new password has to be set in the database too. Nothing is changed.\n\
          Either attach a function (docs/guide, section 6), or do it by hand, both at once:\n  \
          ALTER ROLE … PASSWORD '…';  in the database\n  \
-         permisos-secrets rotate {service} --stdin  with {{ \"password\": \"…\" }}",
-        about.name
+         permisos-secrets rotate {service} --environment {} --stdin  with {{ \"password\": \"…\" }}",
+        about.name, context.options.environment
     );
     Error::of(service.clone(), ErrorKind::ConfigInvalid, message)
 }
@@ -269,11 +269,12 @@ async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
         Err(error) => (None, Some(error)),
     };
     let hours = context.options.cache.previous_for.as_secs() / 3600;
+    let environment = &context.options.environment;
     let minutes = context.options.cache.ttl.as_secs().div_ceil(60);
     let issuer = match service {
         ServiceId::BuiltIn(Service::Security) => format!(
             "sessions and tokens signed with the old keys are honoured for {hours} h: to end them now, run \
-             `permisos-secrets rotate security` once more and restart the application"
+             `permisos-secrets rotate security --environment {environment}` once more and restart the application"
         ),
         ServiceId::BuiltIn(Service::Stripe) => "revoke the old keys in Stripe's dashboard, and look at its log".into(),
         ServiceId::BuiltIn(Service::Email) => "delete the old SMTP credentials' access key in IAM".into(),
@@ -283,7 +284,9 @@ async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
     let checklist = vec![
         issuer,
         format!("restart the application, or wait {minutes} min: that long a process may hold the old value"),
-        "read the events below, and by `permisos-secrets audit`: who read it, from where".to_owned(),
+        format!(
+            "read the events below, and by `permisos-secrets audit --environment {environment}`: who read it, from where"
+        ),
         "find how it came out; rotate whatever else lay beside it".to_owned(),
     ];
     Emergency { checklist, trail, events_error }
