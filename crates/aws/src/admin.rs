@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
@@ -18,6 +19,9 @@ use crate::reach::{Reached, describe, reach};
 use crate::signed::Signed;
 use crate::table;
 
+/// How often a page of events is asked for again, and how long after the last time.
+const THROTTLED_TRIES: usize = 10;
+const THROTTLED_WAIT: Duration = Duration::from_secs(1);
 /// Pages of one listing: an account has quotas, a server that repeats itself has none.
 const PAGE_LIMIT: usize = 1000;
 
@@ -78,7 +82,7 @@ pub struct Description {
     pub created_at: Option<UnixTime>,
     /// When it was last changed in any way.
     pub changed_at: Option<UnixTime>,
-    /// Scheduled for deletion since.
+    /// Set where it is scheduled for deletion.
     pub deleted_at: Option<UnixTime>,
     /// How it is rotated.
     pub rotation: Rotation,
@@ -194,14 +198,18 @@ impl Admin {
         })
     }
 
-    /// Every secret whose name starts so, in the order of names.
+    /// Every secret whose name starts so, in the order of names, those that are scheduled for deletion too.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Description>, Error> {
         let clients = self.clients().await?;
         let filter = Filter::builder().key(FilterNameStringType::Name).values(prefix).build();
         let (mut found, mut token) = (vec![], None);
         for _ in 0..PAGE_LIMIT {
             let request = clients.secrets.list_secrets().filters(filter.clone()).set_next_token(token.take());
-            let page = request.send().await.map_err(|it| clients.error("secretsmanager:ListSecrets", None, &it))?;
+            let page = request
+                .include_planned_deletion(true)
+                .send()
+                .await
+                .map_err(|it| clients.error("secretsmanager:ListSecrets", None, &it))?;
             found.extend(page.secret_list.unwrap_or_default().into_iter().map(Description::from));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
@@ -317,11 +325,8 @@ impl Admin {
             if !token.is_null() {
                 body["NextToken"] = token;
             }
-            let mut page = clients
-                .signed
-                .lookup_events(&body)
-                .await
-                .map_err(|it| clients.explain("cloudtrail:LookupEvents", None, &it))?;
+            let mut page =
+                clients.events(&body).await.map_err(|it| clients.explain("cloudtrail:LookupEvents", None, &it))?;
             let events = page["Events"].as_array().map(Vec::as_slice).unwrap_or_default();
             found.extend(events.iter().map(TrailEvent::from));
             token = page["NextToken"].take();
@@ -381,10 +386,27 @@ impl Clients {
         self.explain(action, secret, &describe(&format!("{operation} in {}", self.region), error))
     }
 
+    /// One page of events. CloudTrail takes two requests a second from an account: many pages need patience.
+    async fn events(&self, body: &Value) -> Result<Value, Failure> {
+        for _ in 0..THROTTLED_TRIES {
+            match self.signed.lookup_events(body).await {
+                Err(failure) if failure.kind == ErrorKind::Throttled => tokio::time::sleep(THROTTLED_WAIT).await,
+                answer => return answer,
+            }
+        }
+        self.signed.lookup_events(body).await
+    }
+
     /// What happened and what to do about it.
     fn explain(&self, action: &str, secret: Option<&SecretId>, failure: &Failure) -> Error {
         let resource = secret.map_or_else(|| "*".to_owned(), SecretId::resource);
         let advice = match failure.kind {
+            // Its name was described a moment ago: the secret is there.
+            ErrorKind::NotFound if action == "secretsmanager:RotateSecret" => {
+                "; an earlier rotation is not finished: `history` shows its version as AWSPENDING, and Secrets Manager \
+                 tries it again by itself. The log of the function says why"
+                    .into()
+            }
             ErrorKind::AccessDenied => format!("; grant {action} on {resource}"),
             ErrorKind::DecryptionFailed => {
                 "; check that the KMS key is enabled and that its policy lets you use it".into()
@@ -451,10 +473,16 @@ impl From<&Value> for TrailEvent {
         Self {
             at,
             operation: text("/eventName").or_else(|| outer("EventName")).unwrap_or_default(),
-            principal: text("/userIdentity/arn").or_else(|| outer("Username")).unwrap_or_default(),
+            principal: text("/userIdentity/arn")
+                .or_else(|| outer("Username"))
+                .or_else(|| text("/userIdentity/invokedBy"))
+                .unwrap_or_default(),
             region: text("/awsRegion").unwrap_or_default(),
             address: text("/sourceIPAddress").unwrap_or_default(),
-            secret: text("/requestParameters/secretId").or_else(|| text("/requestParameters/name")),
+            // Rotations, which Secrets Manager tells of by itself, have no request.
+            secret: ["/requestParameters/secretId", "/requestParameters/name", "/additionalEventData/SecretId"]
+                .into_iter()
+                .find_map(text),
             error: text("/errorCode"),
         }
     }

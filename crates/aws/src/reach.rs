@@ -65,7 +65,7 @@ pub(crate) async fn reach(
     }
     let shared = loader.load().await;
     let Some(region) = shared.region().map(ToString::to_string) else {
-        let message = "no region is configured: set the option `region` or the variable AWS_REGION";
+        let message = "no region is configured: set the option `region` (--region) or the variable AWS_REGION";
         return Err(failure(ErrorKind::ConfigInvalid, message));
     };
     let mut config = shared.to_builder();

@@ -21,7 +21,7 @@ fn known(code: &str) -> Option<ErrorKind> {
         "InvalidNextTokenException" | "InternalServerError" | "InternalServiceError" | "ServiceUnavailable" => {
             ErrorKind::Unavailable
         }
-        "InvalidParameterException" | "ValidationException" => ErrorKind::ConfigInvalid,
+        "InvalidParameterException" | "ResourceExistsException" | "ValidationException" => ErrorKind::ConfigInvalid,
         "EC2ThrottledException"
         | "BandwidthLimitExceeded"
         | "LimitExceededException"

@@ -11,7 +11,7 @@ use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, Servic
 use serde_json::{Map, Value};
 
 use crate::dotenv;
-use crate::output::Output;
+use crate::output::{Output, WARN, paint};
 
 /// What may stand before or after every command.
 #[derive(Args)]
@@ -66,6 +66,8 @@ pub(crate) struct Context<'o> {
     pub(crate) output: &'o Output,
     /// The administrator's calls.
     pub(crate) admin: Admin,
+    /// Whether the variables come from a file instead of the process.
+    pub(crate) reads_file: bool,
     given: Map<String, Value>,
     environment: BTreeMap<String, String>,
 }
@@ -77,6 +79,9 @@ impl<'o> Context<'o> {
         output: &'o Output,
         mut environment: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        for name in unreadable() {
+            output.note(format_args!("{} {name} is no UTF-8 text, and counts as unset", paint(WARN, "note")));
+        }
         if let Some(file) = &global.env_file {
             environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
             environment.extend(dotenv::read(file, output)?);
@@ -85,6 +90,7 @@ impl<'o> Context<'o> {
             Some(file) => read_config(file)?,
             None => Map::new(),
         };
+        let reads_file = global.env_file.is_some();
         let texts = [
             ("environment", global.environment),
             ("source", global.source),
@@ -104,7 +110,7 @@ impl<'o> Context<'o> {
             variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
         }
         let admin = Admin::new(&options.connection);
-        Ok(Self { options, variables, output, admin, given, environment })
+        Ok(Self { options, variables, output, admin, reads_file, given, environment })
     }
 
     /// The secrets as an application would open them, with these options changed.
@@ -118,6 +124,13 @@ impl<'o> Context<'o> {
             builder = builder.option(name, value.clone());
         }
         builder.connect(permisos_secrets_aws::connect).build()
+    }
+
+    /// Where a command is about to change something, for a person to confirm: region, and account where it is known.
+    pub(crate) async fn place(&self) -> Result<String, Error> {
+        let region = self.admin.region().await?;
+        let account = self.admin.identity().await.map(|identity| format!(" of account {}", identity.account));
+        Ok(format!("{region}{}", account.unwrap_or_default()))
     }
 
     /// What every secret's name starts with, up to the environment.
@@ -147,6 +160,12 @@ pub(crate) fn process_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Variables of the catalogue whose values are no text.
+fn unreadable() -> impl Iterator<Item = &'static str> {
+    let names = Service::ALL.into_iter().flat_map(Service::variables).copied();
+    names.filter(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()))
 }
 
 /// The wall clock, for dates only.

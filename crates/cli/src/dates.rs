@@ -26,6 +26,11 @@ pub(crate) fn age(at: UnixTime, now: UnixTime) -> String {
     }
 }
 
+/// `due in 30 d`, `overdue 5 h`.
+pub(crate) fn due(at: UnixTime, now: UnixTime) -> String {
+    if at < now { format!("overdue {}", age(at, now)) } else { format!("due in {}", age(now, at)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +41,7 @@ mod tests {
         assert_eq!(age(UnixTime(now.0 - 90_000), now), "1 min");
         assert_eq!(age(UnixTime(now.0 - 3_600_000 * 47), now), "47 h");
         assert_eq!(age(UnixTime(0), now), "10 d");
+        assert_eq!((due(UnixTime(0), now), due(now, UnixTime(0))), ("overdue 10 d".into(), "due in 10 d".into()));
         assert_eq!(date(UnixTime(1_795_558_990_000)), "2026-11-24 22:23");
     }
 }

@@ -3,7 +3,10 @@
 //! No crate reads them so: Rust's replace `$NAME` inside values, and a password with a dollar would silently become
 //! another one on its way to Secrets Manager.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -14,6 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::output::{Output, WARN, paint};
 
+/// Seven secrets of the size that Secrets Manager takes, twice over: what is larger is no environment file.
+const SIZE_LIMIT: u64 = 1024 * 1024;
+
 /// A name, `=`, and a value: quoted in one of three ways, over several lines if need be, or bare up to a comment.
 static LINE: LazyLock<Result<Regex, regex_lite::Error>> = LazyLock::new(|| {
     Regex::new(
@@ -21,46 +27,75 @@ static LINE: LazyLock<Result<Regex, regex_lite::Error>> = LazyLock::new(|| {
     )
 });
 
-/// Reads a file. Names that hold what another loader would expand are noted.
-pub(crate) fn read(file: &Path, output: &Output) -> Result<Vec<(String, String)>, Error> {
+/// Reads a file. Names that hold what another loader would expand are noted, and those that are set to two values.
+pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, String>, Error> {
     let wrong = |why: String| Error::new(ErrorKind::ConfigInvalid, format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read ({})", error.kind())))?;
-    let text = Zeroizing::new(text);
-    let variables = parse(&text).map_err(|lines| {
+    let mut bytes = Zeroizing::new(vec![]);
+    let read = File::open(file).and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) => return Err(wrong(format!("cannot be read ({})", error.kind()))),
+        Ok(size) if size as u64 > SIZE_LIMIT => {
+            return Err(wrong("is larger than 1 MiB: is it the right file?".into()));
+        }
+        Ok(_) => {}
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no UTF-8 text".into()))?;
+    let Parsed { variables, overridden } = parse(text).map_err(|lines| {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-        wrong(format!("is not understood at line {}: write NAME=value, or # before a comment", lines.join(", ")))
+        wrong(format!(
+            "is not understood at line {}: write NAME=value, with quotes around a value of several lines, or # before a \
+             comment",
+            lines.join(", ")
+        ))
     })?;
+    let note = |what: String| output.note(format_args!("{} {what}", paint(WARN, "note")));
     for (name, value) in &variables {
         if value.contains("${") {
-            output.note(format_args!("{} {name} holds ${{…}}, which is taken as it stands", paint(WARN, "note")));
+            note(format!("{name} holds ${{…}}, which is taken as it stands"));
         }
+    }
+    for name in overridden {
+        note(format!("{name} is set more than once: the last value counts"));
     }
     Ok(variables)
 }
 
-/// The variables, the last of a name counting; or the numbers of the lines that are none.
-fn parse(text: &str) -> Result<Vec<(String, String)>, Vec<usize>> {
+#[derive(Default)]
+struct Parsed {
+    /// The last of a name counts.
+    variables: BTreeMap<String, String>,
+    /// Names whose last value is another than one before.
+    overridden: BTreeSet<String>,
+}
+
+/// The variables, or the numbers of the lines that are none.
+fn parse(text: &str) -> Result<Parsed, Vec<usize>> {
     let Ok(line) = &*LINE else { return Err(vec![1]) };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let text = Zeroizing::new(text);
-    let (mut variables, mut wrong, mut end) = (vec![], vec![], 0);
-    let mut look = |from: usize, to: usize| {
-        let first = text[..from].matches('\n').count() + 1;
+    let text = Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n"));
+    let text = Zeroizing::new(text.replace('\r', "\n"));
+    let (mut parsed, mut wrong) = (Parsed::default(), vec![]);
+    // Where the last match ended, and in which line.
+    let (mut end, mut number) = (0, 1);
+    let mut look = |from: usize, to: usize, number: usize| {
         let lines = text[from..to].split('\n').enumerate();
         let stray = lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'));
-        wrong.extend(stray.map(|(index, _)| first + index));
+        wrong.extend(stray.map(|(index, _)| number + index));
     };
     for found in line.captures_iter(&text) {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
         // A comment is no variable, although the pattern may find one after its sign.
-        look(end, whole.start());
+        look(end, whole.start(), number);
+        number += text[end..whole.end()].matches('\n').count();
         end = whole.end();
-        let value = found.get(2).map(|value| value.as_str().trim()).unwrap_or_default();
-        variables.retain(|(known, _)| known != name.as_str());
-        variables.push((name.as_str().to_owned(), unquoted(value)));
+        let value = unquoted(found.get(2).map(|value| value.as_str().trim()).unwrap_or_default());
+        let name = name.as_str().to_owned();
+        if parsed.variables.get(&name).is_some_and(|before| *before != value) {
+            parsed.overridden.insert(name.clone());
+        }
+        parsed.variables.insert(name, value);
     }
-    look(end, text.len());
-    if wrong.is_empty() { Ok(variables) } else { Err(wrong) }
+    look(end, text.len(), number);
+    if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
 }
 
 fn unquoted(value: &str) -> String {
@@ -108,23 +143,32 @@ mod tests {
                     DOUBLE=\"one\\ntwo\"\nBACK=`it's \"so\"`\n\nEMPTY=\nLINES='one\ntwo'\nYAML: value\nPLAIN2=a\"b\n";
         let read = parse(text).unwrap();
         let expected = [
-            ("PLAIN", "a$b${C}"),
-            ("SPACED", "two words"),
-            ("SINGLE", "a #b $c \\n"),
-            ("DOUBLE", "one\ntwo"),
             ("BACK", "it's \"so\""),
+            ("DOUBLE", "one\ntwo"),
             ("EMPTY", ""),
             ("LINES", "one\ntwo"),
-            ("YAML", "value"),
+            ("PLAIN", "a$b${C}"),
             ("PLAIN2", "a\"b"),
+            ("SINGLE", "a #b $c \\n"),
+            ("SPACED", "two words"),
+            ("YAML", "value"),
         ];
-        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let read: Vec<_> = read.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, expected);
     }
 
     #[test]
+    fn the_last_value_of_a_name_counts_and_that_there_was_another_is_told() {
+        let Parsed { variables, overridden } = parse("A=1\rB=2\rA=1\rB=3\r").unwrap();
+        assert_eq!(variables.values().collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(overridden.iter().collect::<Vec<_>>(), ["B"]);
+    }
+
+    #[test]
     fn lines_that_are_no_variable_are_told_by_number() {
-        assert_eq!(parse("A=1\nnonsense\n# B\n\n= 2\nC=3\nmore of it"), Err(vec![2, 5, 7]));
+        let wrong = |text| parse(text).err().unwrap();
+        assert_eq!(wrong("A=1\nnonsense\n# B\n\n= 2\nC=3\nmore of it"), [2, 5, 7]);
+        assert_eq!(wrong("A='1\n2\n3'\nnonsense\nB=4"), [4], "lines of a value are counted");
     }
 
     #[test]
@@ -136,7 +180,7 @@ mod tests {
             .map(|(index, &value)| Assignment { name: format!("V{index}"), value: value.into(), is_secret: true })
             .collect();
         let read = parse(&write(&written).unwrap()).unwrap();
-        assert_eq!(read.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), values);
+        assert_eq!(read.variables.values().collect::<Vec<_>>(), values);
         let all = Assignment { name: "ALL".into(), value: "'`\"".into(), is_secret: true };
         assert!(write(&[all]).is_err());
     }

@@ -61,7 +61,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Ok(runtime) => runtime.block_on(command.run(global, &output)),
         Err(error) => Err(Error::new(ErrorKind::Unavailable, format!("no threads: {}", error.kind()))),
     };
-    match exit {
+    output.clear();
+    match exit.and_then(|code| output.unwritten().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);

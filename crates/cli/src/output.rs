@@ -1,16 +1,17 @@
 //! What is printed: one report on standard output, as text that people like to read or as one JSON document; notes and
 //! questions on standard error. Nothing else prints.
 
+use std::cell::Cell;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{self, IsTerminal, Write, stderr, stdout};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use permisos_secrets_core::{Error, Violation};
+use permisos_secrets_core::{Error, ErrorKind, Violation};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use serde_json::Value;
-use tabled::builder::Builder;
-use tabled::settings::{Padding, Style as Lines};
 
 use crate::context::{Color, Global};
 
@@ -19,6 +20,13 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const STRONG: Style = Style::new().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// Between two columns.
+const GAP: usize = 2;
+/// Where a table goes on in the next line, if its first column ends before that.
+const LARGEST_INDENT: usize = 24;
+/// To the start of the line, and nothing left of it.
+const FRESH_LINE: &str = "\r\u{1b}[K";
 
 /// What a command found: as JSON by `Serialize`, as text by `page`.
 pub(crate) trait Report: Serialize {
@@ -30,6 +38,9 @@ pub(crate) trait Report: Serialize {
 pub(crate) struct Output {
     is_json: bool,
     color: ColorChoice,
+    /// Whether the last line on standard error is a progress that the next one replaces.
+    in_progress: Cell<bool>,
+    unwritten: Cell<Option<io::ErrorKind>>,
 }
 
 impl Output {
@@ -39,7 +50,7 @@ impl Output {
             Color::Auto => ColorChoice::Auto,
             Color::Never => ColorChoice::Never,
         };
-        Self { is_json: global.json, color }
+        Self { is_json: global.json, color, in_progress: Cell::default(), unwritten: Cell::default() }
     }
 
     /// Prints what a command found.
@@ -47,17 +58,48 @@ impl Output {
         if self.is_json {
             self.text(&format!("{}\n", serde_json::to_string_pretty(report).unwrap_or_default()));
         } else {
-            let mut page = Page::default();
+            let mut page = Page { text: String::new(), width: width() };
             report.page(&mut page);
-            self.text(&page.text);
+            let mut out = AutoStream::new(stdout().lock(), self.color(stdout().is_terminal()));
+            self.write(&mut out, &page.text);
         }
     }
 
     /// Prints text as it is: a document that goes into a file, or the one value that was asked for.
     pub(crate) fn text(&self, text: &str) {
-        let mut out = AutoStream::new(stdout().lock(), self.color(stdout().is_terminal()));
-        // Fails only where nobody reads any more.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        self.write(&mut stdout().lock(), text);
+    }
+
+    fn write(&self, out: &mut impl Write, text: &str) {
+        self.clear();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Whoever has read enough, as `head`, is content.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.unwritten.set(Some(error.kind())),
+            _ => {}
+        }
+    }
+
+    /// That a report could not be written, as on a full disk: whoever reads the file must not take it for whole.
+    pub(crate) fn unwritten(&self) -> Option<Error> {
+        let why = self.unwritten.get()?;
+        Some(Error::new(ErrorKind::Unavailable, format!("standard output cannot be written ({why})")))
+    }
+
+    /// Tells a person at a terminal what is under way; the next thing that is told takes its place.
+    pub(crate) fn progress(&self, what: impl Display) {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|kind| kind == "dumb");
+        if self.is_json || is_dumb || !stderr().is_terminal() {
+            return;
+        }
+        let _ = write!(stderr().lock(), "{FRESH_LINE}{what}");
+        self.in_progress.set(true);
+    }
+
+    /// Takes the progress away.
+    pub(crate) fn clear(&self) {
+        if self.in_progress.take() {
+            let _ = write!(stderr().lock(), "{FRESH_LINE}");
+        }
     }
 
     /// Prints a JSON document that is meant for another program.
@@ -76,6 +118,7 @@ impl Output {
 
     /// Tells a person something that is no part of the report.
     pub(crate) fn note(&self, note: impl Display) {
+        self.clear();
         let mut err = AutoStream::new(stderr().lock(), self.color(stderr().is_terminal()));
         let _ = writeln!(err, "{note}");
     }
@@ -104,9 +147,10 @@ impl Output {
 }
 
 /// The text of a report.
-#[derive(Default)]
 pub(crate) struct Page {
     text: String,
+    /// The terminal's columns; none: there is no terminal, and tables are as wide as they need to be.
+    width: Option<usize>,
 }
 
 impl Page {
@@ -124,17 +168,52 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A table in plain columns, which can be searched and copied.
+    /// A table in plain columns, which can be searched and copied. On a terminal that is too narrow the last columns go
+    /// on in the next line, below the second one; no cell is broken or cut.
     pub(crate) fn table(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let mut builder = Builder::new();
-        builder.push_record(titles.iter().map(|title| paint(DIM, title)));
-        for row in rows {
-            builder.push_record(row);
+        let mut table = vec![titles.iter().map(|title| paint(DIM, title)).collect()];
+        table.extend(rows);
+        let widths: Vec<usize> =
+            (0..titles.len()).map(|at| table.iter().map(|row| columns(&row[at])).max().unwrap_or_default()).collect();
+        let indent = widths.first().map(|first| first + GAP).filter(|it| *it <= LARGEST_INDENT).unwrap_or(GAP);
+        let mut used = 0;
+        let breaks: Vec<bool> = (widths.iter().enumerate())
+            .map(|(at, column)| {
+                let is_break = at > 0 && self.width.is_some_and(|width| used + column > width);
+                used = if is_break { indent } else { used } + column + GAP;
+                is_break
+            })
+            .collect();
+        for row in table {
+            let mut line = String::new();
+            for (at, cell) in row.iter().enumerate() {
+                if breaks[at] {
+                    self.line(line.trim_end());
+                    line = " ".repeat(indent);
+                }
+                let padding = " ".repeat(widths[at] + GAP - columns(cell));
+                line.extend([cell, padding.as_str()]);
+            }
+            if !line.trim().is_empty() {
+                self.line(line.trim_end());
+            }
         }
-        let table = builder.build().with(Lines::empty()).with(Padding::new(0, 2, 0, 0)).to_string();
-        for line in table.lines() {
-            self.line(line.trim_end());
+    }
+
+    /// Words in as many lines as they need, indented.
+    pub(crate) fn words<'w>(&mut self, words: impl IntoIterator<Item = &'w str>) {
+        let mut line = String::new();
+        for word in words {
+            if self.width.is_some_and(|width| !line.is_empty() && GAP + line.len() + 1 + word.len() > width) {
+                self.line(format_args!("  {line}"));
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
         }
+        self.line(format_args!("  {line}"));
     }
 
     /// Violations or warnings, one a line.
@@ -143,6 +222,22 @@ impl Page {
             self.line(format_args!("  {} {violation}", paint(style, mark)));
         }
     }
+}
+
+/// The columns of the terminal that standard output is.
+fn width() -> Option<usize> {
+    let size = tcgetwinsize(stdout()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
+}
+
+/// The columns that a cell takes on a terminal, its colours not counted.
+fn columns(cell: &str) -> usize {
+    strip_str(cell).map(|part| part.chars().count()).sum()
+}
+
+/// `1 secret`, `2 secrets`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Text in a colour, or without where colours are off.

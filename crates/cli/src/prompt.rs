@@ -1,24 +1,63 @@
-//! Questions, asked on standard error of whoever sits at the terminal.
+//! Questions, asked on standard error of whoever sits at the terminal. The terminal's own line editing does the rest, so
+//! that whatever ends the program leaves a terminal as it was.
 
-use std::io::{IsTerminal, stdin};
+use std::io::{IsTerminal, Write, stderr, stdin};
 
-use dialoguer::{Confirm, Password};
 use permisos_secrets_core::{Error, ErrorKind};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-/// Asks yes or no. Where nobody can answer it is an error that names the flag to give.
+/// What Ctrl-C sends.
+const INTERRUPT: u8 = 3;
+/// A terminal hands out no longer lines.
+const LONGEST: usize = 4096;
+
+/// Asks yes or no; anything but yes is no. Where nobody can answer it is an error that names the flag to give.
 pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Error> {
     if !stdin().is_terminal() {
         let message = format!("nobody is there to confirm this: give {flag}");
         return Err(Error::new(ErrorKind::ConfigInvalid, message));
     }
-    Confirm::new().with_prompt(question).default(false).interact().map_err(|_| unanswered())
+    ask(&format!("{question} [y/N] "));
+    let answer = line()?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 
 /// Asks for a value without echoing it; empty: none is given.
 pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Error> {
-    let answer = Password::new().with_prompt(question).allow_empty_password(true).interact();
-    answer.map(Zeroizing::new).map_err(|_| unanswered())
+    let before = tcgetattr(stdin()).map_err(|_| unanswered())?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    silent.local_modes.insert(LocalModes::ECHONL);
+    // Ctrl-C ends the line instead of the program, which would leave the terminal without echo.
+    silent.local_modes.remove(LocalModes::ISIG);
+    silent.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+    tcsetattr(stdin(), OptionalActions::Flush, &silent).map_err(|_| unanswered())?;
+    ask(&format!("{question}: "));
+    let answer = line();
+    tcsetattr(stdin(), OptionalActions::Now, &before).map_err(|_| unanswered())?;
+    answer
+}
+
+fn ask(question: &str) {
+    let mut err = stderr().lock();
+    // Fails only where nobody reads it; then nobody answers either.
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+}
+
+/// One line, past every buffer but our own.
+fn line() -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut byte = Zeroizing::new([0]);
+    while bytes.len() < LONGEST {
+        match rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut *byte)) {
+            Ok(1) if byte[0] == b'\n' => break,
+            Ok(1) if byte[0] != INTERRUPT => bytes.push(byte[0]),
+            _ => return Err(unanswered()),
+        }
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| unanswered())?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn unanswered() -> Error {

@@ -3,11 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::path::Path;
+mod support;
+
 use std::process::Command;
 
 use permisos_secrets_core::Metric;
 use serde_json::Value;
+use support::assert_snapshot;
 
 const PRODUCTION: [&str; 6] = ["--environment", "production", "--region", "us-east-1", "--region", "us-west-2"];
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555";
@@ -30,15 +32,6 @@ fn policy(audience: &str, format: &str) -> String {
 
 fn monitor(format: &str) -> String {
     printed(&["monitor", "--format", format])
-}
-
-fn assert_snapshot(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "{name} differs from its snapshot; if it should, write it anew with BLESS=1:\n{text}");
 }
 
 #[test]

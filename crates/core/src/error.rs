@@ -263,7 +263,7 @@ impl Error {
         if errors.len() < 2 {
             return errors.pop();
         }
-        let mut message = format!("{} secrets could not be read", errors.len());
+        let mut message = format!("{} services have no usable config", errors.len());
         let mut violations = vec![];
         for error in &errors {
             message.push('\n');

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::name::SecretId;
 
+/// What AWS appends to a name in an ARN when the secret is created, as a pattern.
+const SUFFIX: &str = "-??????";
+
 /// Where the secrets are, as far as it is known. What is not known becomes `*` in a resource.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Scope {
@@ -74,7 +77,8 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
 }
 
 impl Scope {
-    /// The secrets' ARNs in every region. The six question marks are the suffix that AWS appends.
+    /// The secrets' ARNs in every region, then those without a suffix: that a secret is not there is told to those only
+    /// who may read what has no suffix; the others are denied, and an optional secret would seem to fail for ever.
     pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
         let any = ["*".to_owned()];
         let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };
@@ -91,11 +95,13 @@ impl Scope {
                 }
                 SecretId::Name(name) => {
                     resources.extend(regions.iter().map(|region| {
-                        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-??????")
+                        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}{SUFFIX}")
                     }));
                 }
             }
         }
+        let bare: Vec<String> = resources.iter().filter_map(|it| Some(it.strip_suffix(SUFFIX)?.to_owned())).collect();
+        resources.extend(bare);
         resources
     }
 
@@ -137,13 +143,11 @@ mod tests {
         };
         let secret = SecretId::parse("permisos/production/redis/credentials").unwrap();
         let [read, batch, decrypt] = &reader([&secret], &scope)[..] else { panic!("three statements") };
-        assert_eq!(
-            read.resource,
-            [
-                "arn:aws:secretsmanager:us-east-1:123456789012:secret:permisos/production/redis/credentials-??????",
-                "arn:aws:secretsmanager:us-west-2:123456789012:secret:permisos/production/redis/credentials-??????",
-            ]
-        );
+        let arn = |region: &str| {
+            format!("arn:aws:secretsmanager:{region}:123456789012:secret:permisos/production/redis/credentials")
+        };
+        let (east, west) = (arn("us-east-1"), arn("us-west-2"));
+        assert_eq!(read.resource, [format!("{east}-??????"), format!("{west}-??????"), east, west]);
         assert_eq!((batch.action[0], batch.resource[0].as_str()), ("secretsmanager:BatchGetSecretValue", "*"));
         let via = &decrypt.condition.as_ref().unwrap()["StringEquals"]["kms:ViaService"];
         assert_eq!(*via, json!(["secretsmanager.us-east-1.amazonaws.com", "secretsmanager.us-west-2.amazonaws.com"]));
@@ -154,6 +158,9 @@ mod tests {
         let secret = SecretId::parse("a/b").unwrap();
         let statements = reader([&secret], &Scope::default());
         assert_eq!(statements.len(), 2);
-        assert_eq!(statements[0].resource, ["arn:aws:secretsmanager:*:*:secret:a/b-??????"]);
+        assert_eq!(
+            statements[0].resource,
+            ["arn:aws:secretsmanager:*:*:secret:a/b-??????", "arn:aws:secretsmanager:*:*:secret:a/b"]
+        );
     }
 }

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use clap::Args;
 use permisos_secrets_aws::{Admin, TrailEvent};
-use permisos_secrets_core::{Connection, SecretId, UnixTime};
+use permisos_secrets_core::{Connection, Error, SecretId, UnixTime};
 use serde::Serialize;
 
 use crate::Exit;
 use crate::context::{Context, now};
 use crate::dates::date;
-use crate::output::{BAD, DIM, Page, Report, paint};
+use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint};
 
+/// Refused for want of a permission.
+const DENIED: &str = "denied";
 /// CloudTrail keeps what it tells for 90 days.
 const LONGEST: Duration = Duration::from_hours(90 * 24);
 
@@ -40,12 +42,17 @@ pub(crate) struct Audit {
     limit: usize,
 }
 
+/// What CloudTrail tells, and what of it is suspicious.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Trail {
+pub(super) struct Trail {
     since: UnixTime,
     regions: Vec<String>,
+    /// Whether there are older events that the limit cut off.
+    is_cut: bool,
     events: Vec<Judged>,
+    #[serde(skip)]
+    account: String,
 }
 
 #[derive(Serialize)]
@@ -57,13 +64,27 @@ struct Judged {
 
 /// What is known to be right.
 struct Expected<'e> {
-    account: String,
+    account: &'e str,
     regions: &'e [String],
     principals: &'e [String],
 }
 
 impl Audit {
     pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
+        let trail = self.trail(context).await?;
+        context.output.report(&trail);
+        if self.known.is_empty() {
+            context.output.note("With --known ARN, again for each, every other principal is marked.");
+        }
+        Ok(None)
+    }
+
+    /// What was done to these secrets so long ago or later, and nothing more is known of who may do it.
+    pub(super) async fn of_the_last(since: Duration, limit: usize, context: &Context<'_>) -> Result<Trail, Error> {
+        Self { since, known: vec![], also: vec![], all: false, limit }.trail(context).await
+    }
+
+    async fn trail(&self, context: &Context<'_>) -> Result<Trail, Error> {
         let connection = &context.options.connection;
         let account = context.admin.identity().await?.account;
         let used = if connection.regions.is_empty() {
@@ -71,34 +92,34 @@ impl Audit {
         } else {
             connection.regions.clone()
         };
-        let expected = Expected { account, regions: &used, principals: &self.known };
         let since = UnixTime(now().0.saturating_sub(u64::try_from(self.since.as_millis()).unwrap_or(u64::MAX)));
         let regions: BTreeSet<&String> = used.iter().chain(&self.also).collect();
         let secrets: Vec<&SecretId> = context.options.secret_ids.values().collect();
-        let mut events = vec![];
+        let (mut events, mut is_cut) = (vec![], false);
         for &region in &regions {
+            context.output.progress(format_args!("reading CloudTrail in {region}"));
             let there = Connection { regions: vec![region.clone()], ..connection.clone() };
-            events.extend(Admin::new(&there).events(since, self.limit).await?);
+            let found = Admin::new(&there).events(since, self.limit).await?;
+            is_cut |= found.len() >= self.limit;
+            events.extend(found);
         }
         events.retain(|event| self.all || concerns(event, &secrets));
         events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        let expected = Expected { account: &account, regions: &used, principals: &self.known };
         let events = events.into_iter().map(|event| Judged { suspicious: expected.judge(&event), event }).collect();
-        let regions = regions.into_iter().cloned().collect();
-        context.output.report(&Trail { since, regions, events });
-        if self.known.is_empty() {
-            context.output.note("With --known ARN, again for each, every other principal is marked.");
-        }
-        Ok(None)
+        Ok(Trail { since, regions: regions.into_iter().cloned().collect(), is_cut, events, account })
     }
 }
 
 impl Expected<'_> {
     fn judge(&self, event: &TrailEvent) -> Vec<&'static str> {
         let TrailEvent { principal, region, error, .. } = event;
-        let account = principal.split(':').nth(4).unwrap_or_default();
-        let is_known = self.principals.iter().any(|known| matches(known, principal));
+        let account = account_of(principal);
+        // What Secrets Manager does by itself, such as to start a rotation, it does as a service.
+        let is_service = !principal.starts_with("arn:") && principal.ends_with(".amazonaws.com");
+        let is_known = is_service || self.principals.iter().any(|known| matches(known, principal));
         [
-            ("denied", error.as_deref().is_some_and(|code| code.contains("AccessDenied"))),
+            (DENIED, error.as_deref().is_some_and(|code| code.contains("AccessDenied"))),
             ("other account", !account.is_empty() && account != self.account),
             ("other region", !self.regions.contains(region)),
             ("unknown principal", !self.principals.is_empty() && !is_known),
@@ -111,23 +132,32 @@ impl Expected<'_> {
 
 impl Report for Trail {
     fn page(&self, page: &mut Page) {
-        let suspicious = self.events.iter().filter(|it| !it.suspicious.is_empty()).count();
-        let title = format!("{} events in {}", self.events.len(), self.regions.join(", "));
-        page.heading(format_args!("{title} {}", paint(DIM, format!("since {}", date(self.since)))));
-        let rows = self.events.iter().map(|Judged { event, suspicious }| {
+        let Self { since, regions, is_cut, events, account } = self;
+        let suspicious = events.iter().filter(|it| !it.suspicious.is_empty()).count();
+        let title = format!("{} in {}", counted(events.len(), "event"), regions.join(", "));
+        page.heading(format_args!("{title} {}", paint(DIM, format!("since {}", date(*since)))));
+        let rows = events.iter().map(|Judged { event, suspicious }| {
             let TrailEvent { at, operation, principal, address, secret, error, region } = event;
-            let outcome = error.as_deref().map(shown).unwrap_or_default();
+            let mut why = suspicious.join(", ");
+            // That it was denied is told already.
+            if let Some(error) = error.as_deref().filter(|_| !suspicious.contains(&DENIED)) {
+                why = [shown(error), why].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
+            }
             vec![
                 date(*at),
                 shown(operation),
-                secret.as_deref().map(shown).unwrap_or_default(),
-                shown(principal),
+                secret.as_deref().map(|secret| shown(&named(secret))).unwrap_or_default(),
+                shown(short(principal, account)),
                 format!("{} {}", shown(region), shown(address)),
-                outcome,
-                paint(BAD, suspicious.join(", ")),
+                if suspicious.is_empty() { why } else { paint(BAD, why) },
             ]
         });
-        page.table(&["TIME (UTC)", "OPERATION", "SECRET", "PRINCIPAL", "FROM", "ERROR", "SUSPICIOUS"], rows);
+        if !events.is_empty() {
+            page.table(&["TIME (UTC)", "OPERATION", "SECRET", "WHO", "FROM", "REMARK"], rows);
+        }
+        if *is_cut {
+            page.line(paint(WARN, "There are older events: look further with --limit, or ask for less with --since."));
+        }
         match suspicious {
             0 => page.line("Nothing suspicious."),
             number => page.line(paint(BAD, format!("{number} suspicious"))),
@@ -135,19 +165,34 @@ impl Report for Trail {
     }
 }
 
+/// The account of an ARN; empty where it names none.
+fn account_of(principal: &str) -> &str {
+    principal.split(':').nth(4).unwrap_or_default()
+}
+
+/// Of a principal of this account what is left when everybody knows the rest: `assumed-role/api/i-0abc`.
+fn short<'p>(principal: &'p str, account: &str) -> &'p str {
+    let resource = principal.splitn(6, ':').nth(5);
+    resource.filter(|_| account_of(principal) == account).unwrap_or(principal)
+}
+
+/// The name of a secret that an event names by name or ARN.
+fn named(secret: &str) -> String {
+    SecretId::parse(secret).map_or_else(|_| secret.to_owned(), |id| name(&id).to_owned())
+}
+
+fn name(secret: &SecretId) -> &str {
+    match secret {
+        SecretId::Arn(arn) => arn.name(),
+        SecretId::Name(name) => name.as_str(),
+    }
+}
+
 /// Whether an event is about one of these secrets; one that names none, such as a listing, may be.
 fn concerns(event: &TrailEvent, secrets: &[&SecretId]) -> bool {
     let Some(named) = event.secret.as_deref() else { return true };
-    secrets.iter().any(|secret| {
-        let name = match secret {
-            SecretId::Arn(arn) => arn.name(),
-            SecretId::Name(name) => name.as_str(),
-        };
-        match SecretId::parse(named) {
-            Ok(SecretId::Arn(arn)) => arn.name() == name,
-            _ => named == name,
-        }
-    })
+    let named = self::named(named);
+    secrets.iter().any(|secret| name(secret) == named)
 }
 
 /// An ARN, or its beginning and a star. A role's ARN is that of its sessions as well.
@@ -198,7 +243,7 @@ mod tests {
     fn what_is_suspicious_is_told_with_its_reason() {
         let regions = ["us-east-1".to_owned()];
         let known = ["arn:aws:iam::123456789012:role/api".to_owned(), "arn:aws:iam::123456789012:user/ci-*".to_owned()];
-        let expected = Expected { account: "123456789012".into(), regions: &regions, principals: &known };
+        let expected = Expected { account: "123456789012", regions: &regions, principals: &known };
         let session = "arn:aws:sts::123456789012:assumed-role/api/i-0abc";
         let judge = |principal, region, error| expected.judge(&event(principal, region, error));
         assert!(judge(session, "us-east-1", None).is_empty());
@@ -212,6 +257,18 @@ mod tests {
             judge("arn:aws:iam::999999999999:user/mallory", "us-east-1", None),
             ["other account", "unknown principal"]
         );
+        assert!(judge("secretsmanager.amazonaws.com", "us-east-1", None).is_empty());
+    }
+
+    #[test]
+    fn what_everybody_knows_of_a_principal_is_left_out_and_a_secret_has_one_name() {
+        let session = "arn:aws:sts::123456789012:assumed-role/api/i-0abc";
+        assert_eq!(short(session, "123456789012"), "assumed-role/api/i-0abc");
+        assert_eq!(short(session, "999999999999"), session);
+        assert_eq!(short("secretsmanager.amazonaws.com", "123456789012"), "secretsmanager.amazonaws.com");
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:permisos/production/stripe/api-keys-a1b2c3";
+        assert_eq!(named(arn), "permisos/production/stripe/api-keys");
+        assert_eq!(named("permisos/production/stripe/api-keys"), "permisos/production/stripe/api-keys");
     }
 
     #[test]

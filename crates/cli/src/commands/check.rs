@@ -1,5 +1,7 @@
 //! `check`: the doctor. What an application would find, and what an operator should know besides.
 
+use std::path::Path;
+
 use clap::Args;
 use permisos_secrets::Secrets;
 use permisos_secrets_aws::{Description, Identity};
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::Exit;
 use crate::context::Context;
-use crate::dates::{age, date};
+use crate::dates::{age, due};
 use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint};
 
 /// What AWS asks for a secret, in dollars a month (aws.amazon.com/secrets-manager/pricing).
@@ -34,6 +36,8 @@ struct Checked {
     source: SourceKind,
     region: Option<String>,
     identity: Option<Identity>,
+    /// Why it is not known who calls, where that keeps nobody from reading secrets.
+    identity_error: Option<Error>,
     services: Vec<Checkup>,
     /// What to add to the caller's policy.
     grant: Vec<Statement>,
@@ -98,16 +102,25 @@ impl Check {
     pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
         let options = &context.options;
         let is_aws = options.source == SourceKind::Aws;
-        let (identity, region) = if is_aws {
-            (Some(context.admin.identity().await?), Some(context.admin.region().await?))
-        } else {
-            (None, None)
-        };
+        let (mut identity, mut identity_error, mut region) = (None, None, None);
+        if is_aws {
+            context.output.progress("asking who calls");
+            region = Some(context.admin.region().await?);
+            match context.admin.identity().await {
+                Ok(known) => identity = Some(known),
+                // Every secret would say so again.
+                Err(error) if error.kind() == ErrorKind::Unauthenticated => return Err(error),
+                // A private network may well have an endpoint for Secrets Manager and none for STS.
+                Err(error) => identity_error = Some(error),
+            }
+        }
+        context.output.progress("reading the secrets");
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
         // Each service tells its own error below.
         let _ = secrets.load().await;
         let mut services = vec![];
         for health in secrets.health().services {
+            context.output.progress(format_args!("looking at {}", health.service));
             services.push(Checkup::of(context, &secrets, health, is_aws).await);
         }
         let grant = if is_aws { missing(&secrets, &services, identity.as_ref(), region.as_ref()) } else { vec![] };
@@ -118,11 +131,18 @@ impl Check {
             source: options.source,
             region,
             identity,
+            identity_error,
             grant,
             cost: is_aws.then(|| cost(context, &services)),
             services,
             now: crate::context::now(),
         });
+        let is_beside = options.source == SourceKind::Environment && Path::new(".env").is_file();
+        if worst.is_some() && is_beside && !context.reads_file {
+            context
+                .output
+                .note("There is a file .env here, which was not read: give --env-file .env for its variables.");
+        }
         Ok(worst)
     }
 }
@@ -131,7 +151,10 @@ impl Checkup {
     async fn of(context: &Context<'_>, secrets: &Secrets, health: ServiceHealth, is_aws: bool) -> Self {
         let ServiceHealth { service, secret_id, required, version_id, mut warnings, .. } = health;
         let error = secrets.read(&service).err();
-        let description = if is_aws { context.admin.describe(&secret_id).await.ok().flatten() } else { None };
+        // Where nothing answered, seven more time-outs tell nothing more.
+        let is_reached = !error.as_ref().is_some_and(Error::is_retryable);
+        let description =
+            if is_aws && is_reached { context.admin.describe(&secret_id).await.ok().flatten() } else { None };
         let now = crate::context::now();
         let due = description.as_ref().and_then(|it| it.rotation.next).filter(|due| *due < now);
         let rotation_overdue = due.is_some() && description.as_ref().is_some_and(|it| it.rotation.enabled);
@@ -166,8 +189,24 @@ impl Checkup {
         }
     }
 
+    /// Whether it is scheduled for deletion: nobody can read it, and it can still be restored.
+    fn is_deleted(&self) -> bool {
+        self.description.as_ref().is_some_and(|it| it.deleted_at.is_some())
+    }
+
+    /// What is wrong. What to do about a secret that is not there is said once for all of them.
+    fn complaint(&self, error: &Error) -> String {
+        let Self { service, secret_id, .. } = self;
+        match error.kind() {
+            _ if self.is_deleted() => format!("{service} ({secret_id}) is scheduled for deletion"),
+            ErrorKind::NotFound => format!("{service} ({secret_id}) does not exist"),
+            _ => error.to_string(),
+        }
+    }
+
     fn row(&self, is_aws: bool, now: UnixTime) -> Vec<String> {
         let state = match (self.state, &self.error) {
+            (State::Failed, Some(_)) if self.is_deleted() => paint(BAD, "deleted"),
             (State::Failed, Some(error)) => paint(BAD, word(error.kind())),
             (State::Failed, None) => paint(BAD, "failed"),
             (State::Ok, _) => paint(GOOD, "ok"),
@@ -183,11 +222,9 @@ impl Checkup {
         let changed = about.and_then(|it| it.changed_at).map_or_else(dash, |at| age(at, now));
         let rotation = match about.map(|it| &it.rotation) {
             None => dash(),
-            Some(rotation) if self.rotation_overdue => {
-                paint(BAD, format_args!("overdue since {}", rotation.next.map(date).unwrap_or_default()))
-            }
             Some(rotation) if rotation.enabled => {
-                rotation.next.map_or_else(|| "on".to_owned(), |next| format!("due {}", date(next)))
+                let due = rotation.next.map_or_else(|| "on".to_owned(), |next| due(next, now));
+                if self.rotation_overdue { paint(BAD, due) } else { due }
             }
             Some(_) => paint(DIM, "off"),
         };
@@ -213,6 +250,9 @@ impl Report for Checked {
         if let Some(identity) = &self.identity {
             page.line(format_args!("as {}", identity.arn));
         }
+        if let Some(error) = &self.identity_error {
+            page.line(format_args!("{} {error}", paint(WARN, "!")));
+        }
         page.line("");
         let titles: &[&str] = if is_aws {
             &["SERVICE", "STATE", "VERSION", "CHANGED", "ROTATION", "FALLBACK", "SECRET"]
@@ -220,21 +260,31 @@ impl Report for Checked {
             &["SERVICE", "STATE"]
         };
         page.table(titles, self.services.iter().map(|checkup| checkup.row(is_aws, self.now)));
-        let failed: Vec<&Error> = self
+        let failed: Vec<(&Checkup, &Error)> = self
             .services
             .iter()
             .filter(|checkup| checkup.state == State::Failed)
-            .filter_map(|checkup| checkup.error.as_ref())
+            .filter_map(|checkup| Some((checkup, checkup.error.as_ref()?)))
             .collect();
         if !failed.is_empty() {
             page.heading("What is wrong");
-            for error in &failed {
-                page.line(format_args!("{} {error}", paint(BAD, "✗")));
+            for (checkup, error) in &failed {
+                page.line(format_args!("{} {}", paint(BAD, "✗"), checkup.complaint(error)));
             }
-            if is_aws && failed.iter().any(|error| error.kind() == ErrorKind::NotFound) {
+            if is_aws && failed.iter().any(|(_, error)| error.kind() == ErrorKind::NotFound) {
                 let environment = &self.environment;
-                page.line(format_args!("permisos-secrets migrate --from .env --to {environment} creates them"));
+                page.line(format_args!(
+                    "permisos-secrets migrate --from .env --to {environment} creates what is missing and restores what \
+                     is deleted"
+                ));
             }
+        }
+        if is_aws && self.services.iter().any(|it| it.error.is_none() && it.description.is_none()) {
+            page.line("");
+            page.line(paint(
+                DIM,
+                "dashes: age and rotation are told to those only who may secretsmanager:DescribeSecret",
+            ));
         }
         let warned = self.services.iter().filter(|checkup| !checkup.warnings.is_empty()).collect::<Vec<_>>();
         if !warned.is_empty() {

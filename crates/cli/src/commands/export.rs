@@ -68,8 +68,9 @@ impl Export {
 }
 
 /// The variables of every service that can be read; that a required one cannot is an error.
-pub(super) async fn variables(context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
-    let secrets = context.secrets(&[])?;
+async fn variables(context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
+    // In an outage the environment would stand in, and be taken for what Secrets Manager holds.
+    let secrets = context.secrets(&[("environmentFallback", false.into())])?;
     secrets.load().await?;
     let mut variables = vec![];
     for service in context.options.service_ids() {
@@ -101,18 +102,30 @@ fn json(variables: &[Assignment]) -> Zeroizing<String> {
     text
 }
 
-/// Mode 0600 from the first byte on. What is there is replaced only by request, and then by a new file: an old one's
-/// mode, or a link to elsewhere, is not kept.
+/// Mode 0600 from the first byte on, whole or not at all. What is there is replaced only by request, and then by a new
+/// file: an old one's mode, or a link to elsewhere, is not kept.
 fn write_private(file: &Path, text: &str, force: bool) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
         let hint = if error.kind() == std::io::ErrorKind::AlreadyExists { ": give --force to replace it" } else { "" };
         let message = format!("{} cannot be written ({}){hint}", file.display(), error.kind());
         Error::new(ErrorKind::ConfigInvalid, message)
     };
-    if force && file.symlink_metadata().is_ok() {
-        std::fs::remove_file(file).map_err(failed)?;
+    let mut name = file.as_os_str().to_owned();
+    if force {
+        name.push(format!(".{}", std::process::id()));
     }
-    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
-    open.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).map_err(failed)
+    let fresh = PathBuf::from(name);
+    let write = || {
+        let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        let written = open
+            .set_permissions(std::fs::Permissions::from_mode(0o600))
+            .and_then(|()| open.write_all(text.as_bytes()))
+            .and_then(|()| open.sync_all())
+            .and_then(|()| if force { std::fs::rename(&fresh, file) } else { Ok(()) });
+        // What is not whole must not be taken for the file, nor be left behind.
+        written.inspect_err(|_| {
+            let _ = std::fs::remove_file(&fresh);
+        })
+    };
+    write().map_err(failed)
 }

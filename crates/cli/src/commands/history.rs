@@ -40,7 +40,9 @@ impl Report for Known {
         page.heading(format_args!("{} {}", self.service, paint(DIM, &self.secret_id)));
         let rows = self.versions.iter().map(|version| {
             let stages = if version.stages.is_empty() { paint(DIM, "deprecated") } else { version.stages.join(", ") };
-            vec![version.id.clone(), stages, date_or_dash(version.created_at), date_or_dash(version.accessed_at)]
+            // Secrets Manager tells the day only.
+            let day = date_or_dash(version.accessed_at).chars().take("2026-11-24".len()).collect();
+            vec![version.id.clone(), stages, date_or_dash(version.created_at), day]
         });
         page.table(&["VERSION", "STAGES", "CREATED", "LAST READ"], rows);
     }

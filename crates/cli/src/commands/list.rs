@@ -2,12 +2,12 @@
 
 use clap::Args;
 use permisos_secrets_aws::Description;
-use permisos_secrets_core::ServiceId;
+use permisos_secrets_core::{ServiceId, UnixTime};
 use serde::Serialize;
 
 use crate::Exit;
-use crate::context::Context;
-use crate::dates::date_or_dash;
+use crate::context::{Context, now};
+use crate::dates::{age, due};
 use crate::output::{BAD, DIM, Page, Report, paint};
 
 /// List the environment's secrets as Secrets Manager has them.
@@ -22,6 +22,8 @@ pub(crate) struct List {
 struct Listed {
     prefix: String,
     secrets: Vec<Entry>,
+    #[serde(skip)]
+    now: UnixTime,
 }
 
 #[derive(Serialize)]
@@ -44,7 +46,7 @@ impl List {
             Entry { service: service.map(|(service, _)| service.clone()), description }
         };
         let secrets = context.admin.list(&prefix).await?.into_iter().map(entry).collect();
-        context.output.report(&Listed { prefix, secrets });
+        context.output.report(&Listed { prefix, secrets, now: now() });
         Ok(None)
     }
 }
@@ -57,13 +59,14 @@ impl Report for Listed {
         }
         let rows = self.secrets.iter().map(|Entry { service, description: it }| {
             let rotation = match (&it.rotation.function, it.rotation.enabled) {
-                (_, true) => format!("due {}", date_or_dash(it.rotation.next)),
+                _ if it.deleted_at.is_some() => paint(BAD, "to be deleted"),
+                (_, true) => it.rotation.next.map_or_else(|| "on".to_owned(), |next| due(next, self.now)),
                 (Some(_), false) => "by hand".to_owned(),
                 (None, false) => "off".to_owned(),
             };
-            let deleted = if it.deleted_at.is_some() { paint(BAD, " (scheduled for deletion)") } else { String::new() };
+            let changed = it.changed_at.map_or_else(|| paint(DIM, "-"), |at| age(at, self.now));
             let service = service.as_ref().map_or_else(|| paint(DIM, "-"), ToString::to_string);
-            vec![format!("{}{deleted}", it.name), service, date_or_dash(it.changed_at), rotation]
+            vec![it.name.clone(), service, changed, rotation]
         });
         page.table(&["SECRET", "SERVICE", "CHANGED", "ROTATION"], rows);
     }

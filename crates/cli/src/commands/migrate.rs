@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::Exit;
 use crate::context::{Context, Global};
-use crate::output::{BAD, DIM, GOOD, Page, Report, WARN, paint};
+use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, counted, paint};
 use crate::prompt;
 
 /// How often a new version is asked for until it is read back, a second apart: reads are eventually consistent.
@@ -65,6 +65,8 @@ enum Action {
 #[serde(rename_all = "camelCase")]
 struct Plan {
     environment: String,
+    /// The region, and the account where it is known.
+    place: String,
     steps: Vec<Planned>,
     /// Services none of whose variables is set.
     without_variables: Vec<ServiceId>,
@@ -95,6 +97,9 @@ struct Migrated {
 struct Verified {
     service: ServiceId,
     version_id: String,
+    /// Those of the variables that made it.
+    #[serde(skip)]
+    variables: Vec<String>,
 }
 
 impl Migrate {
@@ -116,11 +121,13 @@ impl Migrate {
         let mut steps = vec![];
         let mut planned = vec![];
         for (service, draft) in drafts {
+            context.output.progress(format_args!("looking at {service}"));
             let (step, plan) = plan(&context, service, draft).await?;
             steps.push(step);
             planned.push(plan);
         }
-        let plan = Plan { environment: context.options.environment.to_string(), steps: planned, without_variables };
+        let (environment, place) = (context.options.environment.to_string(), context.place().await?);
+        let plan = Plan { environment, place, steps: planned, without_variables };
         let count = steps.iter().filter(|step| step.action != Action::Same).count();
         if self.dry_run {
             context.output.report(&plan);
@@ -134,22 +141,25 @@ impl Migrate {
                 ));
             }
             context.output.report(&plan);
-            if !prompt::confirm(&format!("Store {count} secrets in {}?", plan.environment), "--yes")? {
+            let question = format!("Store {} of {} in {}?", counted(count, "secret"), plan.environment, plan.place);
+            if !prompt::confirm(&question, "--yes")? {
                 return Err(Error::new(ErrorKind::ConfigInvalid, "not confirmed: nothing is changed"));
             }
         }
         let mut verified = vec![];
-        let mut removable = vec![];
         for (index, step) in steps.iter().enumerate() {
+            let service = step.service.clone();
+            context.output.progress(format_args!("storing {service} ({} of {})", index + 1, steps.len()));
             match self.apply(&context, step).await {
                 Ok(version_id) => {
-                    let custom = context.options.definition(&step.service);
-                    removable.extend(context.variables.of(&step.service, custom).into_iter().map(str::to_owned));
-                    verified.push(Verified { service: step.service.clone(), version_id });
+                    let variables = context.variables.of(&service, context.options.definition(&service));
+                    let variables = variables.into_iter().map(str::to_owned).collect();
+                    verified.push(Verified { service, version_id, variables });
                 }
-                Err(error) => return Err(interrupted(&error, &verified, steps.len() - index)),
+                Err(error) => return Err(interrupted(&error, &steps, index)),
             }
         }
+        let removable = verified.iter().flat_map(|it| it.variables.iter().cloned()).collect();
         context.output.report(&Migrated { plan, verified, removable });
         Ok(None)
     }
@@ -262,7 +272,8 @@ pub(super) async fn read_back(
         if attempt > 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        let Some(stored) = context.admin.value(secret_id, Stage::Current).await? else { continue };
+        let stored = retrying(context.admin.value(secret_id, Stage::Current).await)?.flatten();
+        let Some(stored) = stored else { continue };
         let Some(found) = &stored.text else { continue };
         match version {
             Some(version) if stored.version_id != version => continue,
@@ -276,11 +287,28 @@ pub(super) async fn read_back(
     Err(Error::of(service.clone(), ErrorKind::Unavailable, message))
 }
 
-fn interrupted(error: &Error, verified: &[Verified], left: usize) -> Error {
-    let done: Vec<&str> = verified.iter().map(|it| it.service.as_str()).collect();
-    let done = if done.is_empty() { "nothing".to_owned() } else { done.join(", ") };
+/// What was asked for, or none where to ask again may help.
+pub(super) fn retrying<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_retryable() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is stored and what is not, when a step failed.
+fn interrupted(error: &Error, steps: &[Step], failed: usize) -> Error {
+    let (done, left) = steps.split_at(failed);
+    let named = |steps: &[Step]| match steps {
+        [] => "none".to_owned(),
+        steps => steps.iter().map(|step| step.service.as_str()).collect::<Vec<_>>().join(", "),
+    };
     let message = format!(
-        "{error}\nstored and verified: {done}; not: {left} more. Run the same command again: it goes on where it ended"
+        "{error}\n  stored and verified: {}\n  failed, stored or not: {}\n  not begun: {}\nRun the same command again: \
+         it leaves alone what is stored, and goes on with the rest",
+        named(done),
+        named(&left[..1]),
+        named(&left[1..]),
     );
     Error::new(error.kind(), message)
 }
@@ -292,6 +320,7 @@ fn tag(text: &str) -> Result<(String, String), String> {
 
 impl Report for Plan {
     fn page(&self, page: &mut Page) {
+        page.line(format_args!("{STRONG}{}{STRONG:#} in {}", self.environment, self.place));
         for Planned { service, secret_id, action, fields, warnings } in &self.steps {
             let action = match action {
                 Action::Create => paint(GOOD, "create"),
@@ -329,7 +358,7 @@ impl Report for Plan {
 
 impl Report for Migrated {
     fn page(&self, page: &mut Page) {
-        for Verified { service, version_id } in &self.verified {
+        for Verified { service, version_id, .. } in &self.verified {
             let action = self.plan.steps.iter().find(|step| step.service == *service).map(|step| step.action);
             let done = match action {
                 Some(Action::Create) => "created, read back and valid",
@@ -344,6 +373,8 @@ impl Report for Migrated {
             page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
         }
         page.heading("Variables that can now be removed, once the application runs with its secrets");
-        page.line(format_args!("  {}", self.removable.join(" ")));
+        for Verified { variables, .. } in &self.verified {
+            page.words(variables.iter().map(String::as_str));
+        }
     }
 }

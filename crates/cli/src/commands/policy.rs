@@ -136,8 +136,10 @@ impl Policy {
         };
         let mut decisions = vec![];
         for Statement { action, resource, .. } in statements.iter().filter(|it| it.condition.is_none()) {
-            // IAM simulates real ARNs, not patterns.
-            let resources: Vec<String> = resource.iter().map(|it| it.replace("??????", "AbCdEf")).collect();
+            // IAM simulates real ARNs, not patterns. Of a secret that is there the one without a suffix is none.
+            let is_bare = |arn: &String| resource.contains(&format!("{arn}-??????"));
+            let resources = resource.iter().filter(|arn| !is_bare(arn)).map(|arn| arn.replace("??????", "AbCdEf"));
+            let resources: Vec<String> = resources.collect();
             decisions.extend(context.admin.simulate(&principal, action, &resources).await?);
         }
         let not_simulated = statements.iter().filter(|it| it.condition.is_some()).map(|it| it.sid).collect();

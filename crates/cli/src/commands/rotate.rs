@@ -5,17 +5,17 @@ use std::io::{IsTerminal, Read, stdin};
 use std::time::Duration;
 
 use clap::Args;
-use permisos_secrets_aws::{Description, TrailEvent};
-use permisos_secrets_core::{Draft, Error, ErrorKind, SecretId, Service, ServiceId, Stage, UnixTime};
+use permisos_secrets_aws::Description;
+use permisos_secrets_core::{Draft, Error, ErrorKind, SecretId, Service, ServiceId, Stage};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::migrate::read_back;
+use super::audit::{Audit, Trail};
+use super::migrate::{read_back, retrying};
 use crate::Exit;
-use crate::context::{Context, now};
-use crate::dates::date;
+use crate::context::Context;
 use crate::output::{BAD, DIM, GOOD, Page, Report, paint};
 use crate::prompt;
 
@@ -23,7 +23,7 @@ use crate::prompt;
 const RANDOM_BYTES: usize = 32;
 /// How far back an emergency looks in CloudTrail.
 const LOOK_BACK: Duration = Duration::from_hours(6);
-const EVENT_LIMIT: usize = 20;
+const EVENT_LIMIT: usize = 200;
 /// A value from standard input.
 const INPUT_LIMIT: u64 = 65_536;
 
@@ -69,11 +69,11 @@ struct Rotated {
 struct Emergency {
     /// What is still to do.
     checklist: Vec<String>,
-    events: Vec<TrailEvent>,
+    /// What CloudTrail knows of the last hours.
+    #[serde(flatten)]
+    trail: Option<Trail>,
     /// Why CloudTrail could not be read.
     events_error: Option<Error>,
-    #[serde(skip)]
-    since: UnixTime,
 }
 
 impl Rotate {
@@ -86,12 +86,21 @@ impl Rotate {
             let message = format!("{secret_id} does not exist: `migrate` or `template {service}` makes it");
             return Err(Error::of(service, ErrorKind::NotFound, message));
         };
+        if about.deleted_at.is_some() {
+            let message = format!(
+                "{secret_id} is scheduled for deletion: `migrate` restores it with the values of the variables, \
+                 `aws secretsmanager restore-secret` with those that it has"
+            );
+            return Err(Error::of(service, ErrorKind::NotFound, message));
+        }
         let is_by_function = !self.stdin && about.rotation.function.is_some();
         if service == Service::Database && !self.stdin && about.rotation.function.is_none() {
-            return Err(no_function(&service, &about));
+            return Err(no_function(context, &service, &about));
         }
         let (fields, to) = if is_by_function {
-            self.confirm(&format!("Let {} rotate {service} now?", about.rotation.function.as_deref().unwrap_or("")))?;
+            let function = about.rotation.function.as_deref().unwrap_or_default();
+            self.confirm(context, &format!("Let {function} rotate {service} of {}", context.options.environment))
+                .await?;
             (vec![], self.by_function(context, &service, &secret_id).await?)
         } else {
             let Some(stored) = context.admin.value(&secret_id, Stage::Current).await?.and_then(|it| it.text) else {
@@ -102,16 +111,17 @@ impl Rotate {
             let new = self.new_values(&service, &stored)?;
             let draft = context.options.amend(&service, stored.expose_secret(), &new.0)?;
             let fields: Vec<String> = new.0.keys().cloned().collect();
-            self.confirm(&format!("Replace {} of {service} in {}?", fields.join(", "), context.options.environment))?;
+            let what = format!("Replace {} of {service} of {}", fields.join(", "), context.options.environment);
+            self.confirm(context, &what).await?;
             (fields, store(context, &service, &secret_id, &draft).await?)
         };
-        let emergency = if self.emergency { Some(emergency(context, &service).await) } else { None };
+        let emergency = if self.emergency { Some(Box::pin(emergency(context, &service)).await) } else { None };
         context.output.report(&Rotated { service, secret_id, fields, from: about.current, to, emergency });
         Ok(None)
     }
 
-    fn confirm(&self, question: &str) -> Result<(), Error> {
-        if self.yes || prompt::confirm(question, "--yes")? {
+    async fn confirm(&self, context: &Context<'_>, question: &str) -> Result<(), Error> {
+        if self.yes || prompt::confirm(&format!("{question} in {}?", context.place().await?), "--yes")? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::ConfigInvalid, "not confirmed: nothing is changed"))
@@ -185,8 +195,10 @@ impl Rotate {
         secret_id: &SecretId,
     ) -> Result<String, Error> {
         let version = context.admin.rotate(secret_id).await?;
-        for _ in 0..self.timeout.max(1) {
-            let stored = context.admin.value(secret_id, Stage::Current).await?;
+        for waited in 0..self.timeout.max(1) {
+            context.output.progress(format_args!("{service}: the rotation function is at work, {waited} s"));
+            // The function goes on, whether or not one look at it succeeds.
+            let stored = retrying(context.admin.value(secret_id, Stage::Current).await)?.flatten();
             if let Some(stored) = stored.filter(|stored| stored.version_id == version)
                 && let Some(text) = stored.text
             {
@@ -196,8 +208,9 @@ impl Rotate {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let message = format!(
-            "{service}: the function has not finished after {} s. The old version is still current and works; look at \
-             the function's log, then at `history {service}`",
+            "{service}: the rotation function has not finished after {} s. The old version is still current; the \
+             function may have changed the database already. See whether it still comes: `history {service}` shows \
+             {version} as AWSPENDING until then. If not, the function's log in CloudWatch Logs says why",
             self.timeout
         );
         Err(Error::of(service.clone(), ErrorKind::Timeout, message))
@@ -239,28 +252,29 @@ fn random() -> Result<Zeroizing<String>, Error> {
     Ok(text)
 }
 
-fn no_function(service: &ServiceId, about: &Description) -> Error {
+fn no_function(context: &Context<'_>, service: &ServiceId, about: &Description) -> Error {
     let message = format!(
-        "{} has no rotation function, and a new password has to be set in the database too. Either attach one \
-         (docs/guide, rotation), or by hand: ALTER ROLE … PASSWORD '…'; in the database, and at once \
-         permisos-secrets rotate {service} --stdin with {{ \"password\": \"…\" }}",
-        about.name
+        "{} has no rotation function, and a new password has to be set in the database too. Nothing is changed.\n\
+         Either attach a function (docs/guide, section 6), or do it by hand, both at once:\n  \
+         ALTER ROLE … PASSWORD '…';  in the database\n  \
+         permisos-secrets rotate {service} --environment {} --stdin  with {{ \"password\": \"…\" }}",
+        about.name, context.options.environment
     );
     Error::of(service.clone(), ErrorKind::ConfigInvalid, message)
 }
 
 async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
-    let since = UnixTime(now().0.saturating_sub(u64::try_from(LOOK_BACK.as_millis()).unwrap_or_default()));
-    let (events, events_error) = match context.admin.events(since, EVENT_LIMIT).await {
-        Ok(events) => (events, None),
-        Err(error) => (vec![], Some(error)),
+    let (trail, events_error) = match Audit::of_the_last(LOOK_BACK, EVENT_LIMIT, context).await {
+        Ok(trail) => (Some(trail), None),
+        Err(error) => (None, Some(error)),
     };
     let hours = context.options.cache.previous_for.as_secs() / 3600;
+    let environment = &context.options.environment;
     let minutes = context.options.cache.ttl.as_secs().div_ceil(60);
     let issuer = match service {
         ServiceId::BuiltIn(Service::Security) => format!(
             "sessions and tokens signed with the old keys are honoured for {hours} h: to end them now, run \
-             `permisos-secrets rotate security` once more and restart the application"
+             `permisos-secrets rotate security --environment {environment}` once more and restart the application"
         ),
         ServiceId::BuiltIn(Service::Stripe) => "revoke the old keys in Stripe's dashboard, and look at its log".into(),
         ServiceId::BuiltIn(Service::Email) => "delete the old SMTP credentials' access key in IAM".into(),
@@ -270,10 +284,12 @@ async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
     let checklist = vec![
         issuer,
         format!("restart the application, or wait {minutes} min: that long a process may hold the old value"),
-        "read the events below, and by `permisos-secrets audit`: who read it, from where".to_owned(),
+        format!(
+            "read the events below, and by `permisos-secrets audit --environment {environment}`: who read it, from where"
+        ),
         "find how it came out; rotate whatever else lay beside it".to_owned(),
     ];
-    Emergency { checklist, events, events_error, since }
+    Emergency { checklist, trail, events_error }
 }
 
 impl Report for Rotated {
@@ -288,28 +304,12 @@ impl Report for Rotated {
         for item in &emergency.checklist {
             page.line(format_args!("☐ {item}"));
         }
-        page.heading(format_args!(
-            "What CloudTrail knows since {} (it is about fifteen minutes late)",
-            date(emergency.since)
-        ));
+        page.heading("What CloudTrail knows (it is about fifteen minutes late)");
         if let Some(error) = &emergency.events_error {
             page.line(format_args!("{} {error}", paint(BAD, "✗")));
-        } else if emergency.events.is_empty() {
-            page.line("nothing");
-        } else {
-            let rows = emergency.events.iter().map(|event| {
-                let outcome = event.error.as_ref().map_or_else(|| "ok".to_owned(), |error| paint(BAD, error));
-                let secret = event.secret.clone().unwrap_or_default();
-                vec![
-                    date(event.at),
-                    event.operation.clone(),
-                    event.principal.clone(),
-                    event.address.clone(),
-                    secret,
-                    outcome,
-                ]
-            });
-            page.table(&["WHEN", "WHAT", "WHO", "FROM", "SECRET", "OUTCOME"], rows);
+        }
+        if let Some(trail) = &emergency.trail {
+            trail.page(page);
         }
     }
 }

@@ -83,6 +83,7 @@ impl Source for Scripted {
 fn payload(service: &str, version: &str) -> Payload {
     let fields = match service {
         "database" => json!({ "host": "db", "database": "permisos", "username": "app", "password": version }),
+        "redis" if version == "bad" => json!({ "port": "none" }),
         "redis" => json!({ "host": "cache" }),
         "security" => json!({ "sessionSecret": "s".repeat(40), "jwtSecret": "j".repeat(40), "internalApiKey": "k" }),
         "stripe" => json!({ "publicKey": "pk_test_1", "privateKey": "sk_test_1", "webhookSecret": "whsec_1" }),

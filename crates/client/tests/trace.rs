@@ -1,0 +1,81 @@
+//! What `tracing` is told, by the levels that docs/monitoring.md names, through a real subscriber.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use permisos_secrets::core::ErrorKind;
+use permisos_secrets::{Secrets, Service};
+use serde_json::json;
+use support::{Behaviour, Scripted, secrets};
+use tokio::time::sleep;
+use tracing_subscriber::filter::LevelFilter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Level and event of each line.
+    fn told(&self) -> BTreeSet<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let line = |line: &str| {
+            let (level, rest) = line.trim().split_once(' ').unwrap();
+            let name = rest.split(": ").nth(1).unwrap().split([' ', ':']).next().unwrap();
+            assert!(rest.contains("service=redis"), "{line}");
+            format!("{level} {name}")
+        };
+        text.lines().filter(|line| line.contains("permisos_secrets::driver")).map(line).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_is_told_at_its_level() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false).without_time();
+    let _here = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 60, "staleIfError": 60 }));
+    let redis = Service::Redis.into();
+    secrets.load().await.unwrap();
+    sleep(Duration::from_secs(70)).await;
+    source.behave(Behaviour::Answer("v2"));
+    sleep(Duration::from_secs(70)).await;
+    source.behave(Behaviour::Answer("bad"));
+    sleep(Duration::from_secs(70)).await;
+    source.behave(Behaviour::Fail(ErrorKind::Unavailable));
+    sleep(Duration::from_secs(30)).await;
+    secrets.read(&redis).ok();
+    source.behave(Behaviour::Answer("v3"));
+    sleep(Duration::from_mins(5)).await;
+    let failing = Scripted::new(Behaviour::Fail(ErrorKind::AccessDenied));
+    let replaced = Secrets::builder().option("source", "aws").services(&[Service::Redis]);
+    let replaced = replaced.variables([("REDIS_URL".to_owned(), "redis://cache:6379".to_owned())]);
+    replaced.connect(move |_, _| failing).build().unwrap().load().await.unwrap();
+    let levels = [
+        "DEBUG refreshed",
+        "ERROR invalid",
+        "INFO loaded",
+        "INFO recovered",
+        "INFO rotated",
+        "WARN failed",
+        "WARN fallback",
+        "WARN stale",
+    ];
+    assert_eq!(log.told(), levels.map(str::to_owned).into());
+}
