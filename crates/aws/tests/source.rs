@@ -24,7 +24,7 @@ fn source(connection: &Connection) -> AwsSource {
 
 /// The SDK's second attempt takes up to a second, and a busy machine its time: an answer is not to become a time-out.
 fn patient(server: &Server) -> Connection {
-    Connection { timeout: Duration::from_secs(60), ..server.connection(&["us-east-1"]) }
+    Connection { timeout: Duration::from_mins(1), ..server.connection(&["us-east-1"]) }
 }
 
 fn value(id: &str) -> Value {
