@@ -10,7 +10,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use permisos_secrets::Source;
 use permisos_secrets_aws::AwsSource;
-use permisos_secrets_core::{Connection, ErrorKind, Failure, Fetch, FetchId, Fetched, Operation, Payload, Stage};
+use permisos_secrets_core::{
+    Connection, ErrorKind, Failure, Fetch, FetchId, Fetched, Operation, Payload, Request, Stage,
+};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Value, json};
 use support::{Reply, Seen, Server, fetch, request};
@@ -18,6 +20,11 @@ use support::{Reply, Seen, Server, fetch, request};
 fn source(connection: &Connection) -> AwsSource {
     let credentials = Credentials::new("key", "secret", None, None, "test");
     AwsSource::new(connection).with_credentials(SharedCredentialsProvider::new(credentials))
+}
+
+/// The SDK's second attempt takes up to a second, and a busy machine its time: an answer is not to become a time-out.
+fn patient(server: &Server) -> Connection {
+    Connection { timeout: Duration::from_mins(1), ..server.connection(&["us-east-1"]) }
 }
 
 fn value(id: &str) -> Value {
@@ -59,6 +66,16 @@ async fn seven_secrets_are_one_batch() {
     let payload = result(&fetched, "a/b/3").as_ref().unwrap();
     assert_eq!((payload.version_id.as_str(), payload.region.as_deref()), ("v1", Some("us-east-1")));
     assert_eq!(payload.created_at.unwrap().0, 1_790_000_000_500);
+}
+
+#[tokio::test]
+async fn services_that_share_a_secret_share_its_fetch() {
+    let server = Server::start(good).await;
+    let shared = |service: &str| Request { service: service.into(), ..request("a/b", Stage::Current) };
+    let requests = vec![shared("x/1"), request("c/d", Stage::Current), shared("x/2")];
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&Fetch { id: FetchId(1), requests }).await;
+    assert_eq!(server.seen()[0].body["SecretIdList"], json!(["a/b", "c/d"]));
+    assert!(result(&fetched, "x/1").is_ok() && result(&fetched, "x/2").is_ok());
 }
 
 #[tokio::test]
@@ -209,7 +226,7 @@ async fn a_replica_is_asked_by_its_own_arn() {
 #[tokio::test]
 async fn a_refused_connection_is_unavailable() {
     let server = Server::start(good).await;
-    let mut connection = server.connection(&["us-east-1"]);
+    let mut connection = patient(&server);
     connection.endpoint_url = Some("http://127.0.0.1:1".into());
     let fetched = source(&connection).fetch(&fetch(&["a"])).await;
     assert_eq!(failure(&fetched, "a").kind, ErrorKind::Unavailable);
@@ -245,7 +262,7 @@ async fn every_row_of_the_error_table() {
                 reply
             })
             .await;
-            let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+            let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
             assert_eq!(failure(&fetched, "a").kind, kind, "{code} {status}");
             assert_no_leak(&format!("{fetched:?}"), "a failure");
         }
@@ -267,7 +284,7 @@ async fn retry_after_is_passed_on() {
         reply
     })
     .await;
-    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+    let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
     assert_eq!(failure(&fetched, "a").retry_after, Some(Duration::from_secs(7)));
 }
 
@@ -289,7 +306,7 @@ async fn a_hostile_server_gets_nothing_said() {
                 ..Reply::json(status, &json!(null))
             })
             .await;
-            let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+            let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
             assert!(result(&fetched, "a").is_err(), "{status}");
             assert_no_leak(&format!("{fetched:?}"), "a failure");
         }

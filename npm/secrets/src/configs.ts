@@ -15,7 +15,7 @@ export interface DatabaseConfig {
     /** PEM text. */
     readonly ca?: string;
   };
-  /** `postgresql://…`, user and password percent-encoded. */
+  /** `postgresql://…`, user and password percent-encoded; TLS is in `ssl`. */
   readonly url: string;
   readonly extra: Extra;
 }

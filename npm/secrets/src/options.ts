@@ -65,6 +65,6 @@ export interface SecretsOptions {
   roleArn?: string;
   /** The longest time for one call in one region. Default: 5. */
   timeout?: number;
-  /** The variables to read instead of `process.env`. Only those of the catalogue and of `secrets` are looked at. */
+  /** The variables to read instead of `process.env`, as strings. Only those of the catalogue and of `secrets` are looked at. */
   env?: Readonly<Record<string, string | undefined>>;
 }
