@@ -245,7 +245,9 @@ async fn every_row_of_the_error_table() {
                 reply
             })
             .await;
-            let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a"])).await;
+            // The SDK waits up to a second before it asks again: that is no time-out.
+            let connection = Connection { timeout: Duration::from_mins(1), ..server.connection(&["us-east-1"]) };
+            let fetched = source(&connection).fetch(&fetch(&["a"])).await;
             assert_eq!(failure(&fetched, "a").kind, kind, "{code} {status}");
             assert_no_leak(&format!("{fetched:?}"), "a failure");
         }
