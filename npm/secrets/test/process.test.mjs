@@ -158,7 +158,7 @@ test('an error that ends the process lists everything, and each violation not fo
   `;
   const { code, stderr } = await run(program).catch((error) => error);
   assert.equal(code, 1);
-  assert.match(stderr, /^InvalidSecretError: 6 secrets could not be read$/m);
+  assert.match(stderr, /^InvalidSecretError: 6 services have no usable config$/m);
   assert.match(stderr, /GOVT_USERNAME is required/);
   assert.ok(stderr.split('GOVT_USERNAME is required').length <= 3, stderr);
 });
