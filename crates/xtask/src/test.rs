@@ -10,7 +10,12 @@ use crate::{component, conformance, fuzz, monitoring, package, packages, types};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
+/// The workspaces, each with a lock of its own.
+const MANIFESTS: [&str; 4] =
+    ["Cargo.toml", "tests/bench/Cargo.toml", "tests/fuzz/Cargo.toml", "tests/guests/Cargo.toml"];
+
 const CHECKS: &[Check] = &[
+    ("Lock files are those of the manifests", locks),
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
@@ -51,8 +56,16 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Also those of what is built only by `cargo xtask bench`.
+fn locks(workspace: &Workspace) -> anyhow::Result<()> {
+    for manifest in MANIFESTS {
+        cmd!(workspace.shell, "cargo update --quiet --workspace --locked --manifest-path {manifest}").run()?;
+    }
+    Ok(())
+}
+
 fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
-    for manifest in ["Cargo.toml", "tests/bench/Cargo.toml", "tests/guests/Cargo.toml"] {
+    for manifest in MANIFESTS {
         cmd!(workspace.shell, "cargo fmt --manifest-path {manifest} --all --check").run()?;
     }
     Ok(())
