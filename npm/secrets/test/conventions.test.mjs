@@ -97,7 +97,7 @@ test('a role is assumed with the credentials found, and asks with its own', asyn
 });
 
 test('without a region, or credentials, the message says what to give', async () => {
-  assert.match(await load({ endpointUrl: url }, KEYS), /set the option `region` or the variable AWS_REGION/);
+  assert.match(await load({ endpointUrl: url }, KEYS), /set the option `region` \(--region\) or the variable AWS_REGION/);
   assert.match(await load({ endpointUrl: url, region: 'us-east-1' }, {}), /found no valid credentials; give the process/);
   assert.deepEqual(seen, []);
 });
