@@ -18,18 +18,19 @@ const FUEL: u64 = 50_000_000;
 
 /// Runs the guest with what the environment holds; the error is the trap that ended it.
 fn run(name: &str, argument: &str, granted: &[ServiceId]) -> wasmtime::Result<Result<String, String>> {
-    run_with(secrets(), name, argument, granted)
+    run_with(secrets(), FUEL, name, argument, granted)
 }
 
 fn run_with(
     secrets: Secrets,
+    fuel: u64,
     name: &str,
     argument: &str,
     granted: &[ServiceId],
 ) -> wasmtime::Result<Result<String, String>> {
     static ENGINE: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
     let engine = ENGINE.get_or_init(|| Limits::engine().unwrap());
-    let limits = Limits { memory: 4 << 20, fuel: FUEL };
+    let limits = Limits { memory: 4 << 20, fuel };
     let component = Component::new(engine, support::guest(name))?;
     let mut linker = Linker::new(engine);
     add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx)?;
@@ -132,7 +133,7 @@ async fn a_guest_reads_everything_that_its_host_holds() {
         .build()
         .unwrap();
     secrets.load().await.unwrap();
-    let shown = run_with(secrets, "read-every", "whatsapp/api", &all()).unwrap().unwrap();
+    let shown = run_with(secrets, FUEL, "read-every", "whatsapp/api", &all()).unwrap().unwrap();
     let (new, old) = (session("new"), session("old"));
     let expected = [
         format!(
@@ -217,8 +218,16 @@ fn a_guest_that_misbehaves_ends_alone_and_leaks_nothing() {
 #[test]
 fn what_the_host_does_for_a_guest_is_work_of_the_guests() {
     let secrets = secrets();
-    let error = run_with(secrets.clone(), "pester", "", &all()).unwrap_err();
+    let error = run_with(secrets.clone(), FUEL, "pester", "", &all()).unwrap_err();
     assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::OutOfFuel), "{error:?}");
     let reads = secrets.health().services[0].reads.environment;
     assert!((1..=FUEL / 20_000).contains(&reads), "{reads} reads");
+}
+
+#[test]
+fn a_key_costs_work_by_its_length() {
+    let key = "k".repeat(1 << 20);
+    let look_up = |fuel| run_with(secrets(), fuel, "wasi-config", &key, &[]);
+    assert_eq!(look_up(FUEL).unwrap().unwrap(), "no such key");
+    assert_eq!(look_up(1 << 19).unwrap_err().downcast_ref::<Trap>(), Some(&Trap::OutOfFuel));
 }

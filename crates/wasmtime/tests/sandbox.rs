@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use permisos_secrets::core::{Read, Timestamp};
-use permisos_secrets::{DrivenEngine, ErrorKind, Secrets, SecretsBuilder, Service, Status};
+use permisos_secrets::{ErrorKind, Secrets, SecretsBuilder, Service, Status};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::{Map, Value, json};
@@ -179,18 +178,6 @@ fn options() -> Map<String, Value> {
     });
     let options = json!({ "environment": "test", "secrets": [{ "id": "whatsapp/api", "fields": fields }] });
     options.as_object().unwrap().clone()
-}
-
-#[test]
-fn a_read_inside_the_sandbox_answers_what_is_published() {
-    let mut engine = support::sandbox().open(&options(), &variables()).unwrap();
-    for service in engine.services() {
-        let published = engine.snapshot(&service).unwrap().read(Timestamp(0));
-        let read = engine.read(&service, Timestamp(0));
-        assert!(read.is_ok(), "{service}");
-        assert!(Read::expose_json(&read) == Read::expose_json(&published), "{service} differs");
-    }
-    assert_eq!(engine.read(&"a/b".into(), Timestamp(0)).unwrap_err().kind(), ErrorKind::ConfigInvalid);
 }
 
 /// As a host in another language calls the component: by the names in `wit/`, with values of no type.
