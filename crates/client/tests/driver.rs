@@ -209,16 +209,16 @@ fn without_a_runtime_load_says_so_and_may_be_called_in_one_later() {
     let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
     assert!(error.message().contains("tokio runtime"), "{error}");
-    runtime().block_on(secrets.load()).unwrap();
+    block_on(secrets.load()).unwrap();
 }
 
 #[test]
 fn another_runtime_goes_on_where_one_has_ended() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    runtime().block_on(secrets.load()).unwrap();
+    block_on(secrets.load()).unwrap();
     source.behave(Behaviour::Answer("v2"));
-    runtime().block_on(secrets.refresh(&redis())).unwrap();
+    block_on(secrets.refresh(&redis())).unwrap();
     assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v2"));
 }
 
@@ -229,7 +229,7 @@ fn a_fetch_that_ended_with_its_runtime_is_made_again() {
     let half_way = async { timeout(Duration::from_millis(20), secrets.load()).await };
     runtime().block_on(half_way).unwrap_err();
     source.behave(Behaviour::Answer("v1"));
-    runtime().block_on(secrets.refresh(&redis())).unwrap();
+    block_on(secrets.refresh(&redis())).unwrap();
     assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"));
 }
 
@@ -240,7 +240,7 @@ fn a_runtime_that_ends_leaves_nobody_waiting_in_another() {
     let _ = first.block_on(async { timeout(Duration::from_millis(20), secrets.load()).await });
     let waiter = std::thread::spawn({
         let secrets = secrets.clone();
-        move || second.block_on(secrets.load())
+        move || second.block_on(answered(secrets.load()))
     });
     drop(first);
     assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
@@ -275,6 +275,16 @@ fn the_file_that_rds_ca_cert_path_names_is_the_certificate() {
         .unwrap();
     let database = secrets.database().unwrap();
     assert_eq!(database.ssl.as_ref().unwrap().ca.as_deref(), Some(pem));
+}
+
+/// Waits in a runtime of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(answered(future))
+}
+
+/// With generous patience: what is broken would wait for ever.
+async fn answered<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_mins(1), future).await.expect("an answer")
 }
 
 fn runtime() -> Runtime {
