@@ -1,10 +1,13 @@
 //! The user's cache folder: what is built and downloaded once, and used again by the next run and the next clone.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
+
+use crate::target;
 
 /// cargo-deny that builds with the workspace's toolchain.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
@@ -19,27 +22,35 @@ pub(crate) struct Workspace {
     pub(crate) shell: Shell,
     pub(crate) root: PathBuf,
     cache: PathBuf,
+    target: PathBuf,
+    /// Held, not read.
+    #[expect(dead_code, reason = "the target folder is ours until it is dropped")]
+    lock: File,
 }
 
 impl Workspace {
     /// Finds both, and lets every cargo below build into the shared target folder.
     pub(crate) fn open() -> anyhow::Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.ancestors().nth(2).context("xtask lives in crates/xtask")?.to_owned();
+        // Cargo's word at run time: what was built in holds only until the clone is moved.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
+        let root = Path::new(&manifest).ancestors().nth(2).context("xtask lives in crates/xtask")?.to_owned();
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
         let cache = base.context("set HOME or XDG_CACHE_HOME: the cache goes there")?.join("permisos-secrets");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache.join("target"), PathBuf::from);
         let shell = Shell::new()?;
         shell.change_dir(&root);
-        let workspace = Self { shell, root, cache };
-        let target = workspace.target();
-        workspace.shell.set_var("CARGO_TARGET_DIR", target);
-        Ok(workspace)
+        shell.set_var("CARGO_TARGET_DIR", &target);
+        let lock = target::claim(&target, &root, || {
+            let files = cmd!(shell, "git ls-files").quiet().read()?;
+            Ok(files.lines().map(|file| root.join(file)).filter(|file| file.is_file()).collect())
+        })?;
+        Ok(Self { shell, root, cache, target, lock })
     }
 
     /// Where cargo builds.
-    pub(crate) fn target(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.cache.join("target"), PathBuf::from)
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// A folder of the cache.

@@ -13,6 +13,7 @@ mod monitoring;
 mod package;
 mod packages;
 mod soak;
+mod target;
 mod test;
 mod types;
 mod wasm_target;
