@@ -2,8 +2,8 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
-#[path = "../../crates/aws/tests/support/mod.rs"]
-mod support;
+#[path = "../../crates/aws/tests/support/server.rs"]
+mod server;
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -16,7 +16,7 @@ use aws_secretsmanager_caching::SecretsManagerCachingClient;
 use permisos_secrets::{Secrets, Service};
 use permisos_secrets_aws::AwsSource;
 use serde_json::{Value, json};
-use support::{Reply, Server};
+use server::{Reply, Server};
 
 const ROUNDS: usize = 7;
 const READS: u32 = 200_000;

@@ -11,7 +11,7 @@ use permisos_secrets_aws::AgentSource;
 use permisos_secrets_core::{ErrorKind, Failure, Fetch, FetchId, Fetched, Payload, Stage};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::json;
-use support::{Reply, Server, fetch, request};
+use support::server::{Reply, Server, fetch, request};
 
 fn source(server: &Server, token: &str) -> AgentSource {
     let mut connection = server.connection(&[]);

@@ -11,7 +11,7 @@ use permisos_secrets::{ErrorKind, EventKind};
 use permisos_secrets_testkit::leak::CANARY;
 use serde_json::{Value, json};
 use support::scene::{BINARY, Scene, fields, version_id};
-use support::{Reply, Server};
+use support::server::{Reply, Server};
 use tokio::task::JoinSet;
 
 /// A fault: its name, what the server answers, what that is told as, and how long the next try waits at least.

@@ -19,7 +19,7 @@ use permisos_secrets_testkit::leak::CANARY;
 use permisos_secrets_testkit::memory::canaries;
 use serde_json::{Value, json};
 use support::scene::BINARY;
-use support::{Reply, Seen, Server};
+use support::server::{Reply, Seen, Server};
 
 /// Says to the same program that it is the child, and where the server is.
 const CHILD: &str = "PERMISOS_MEMORY_CHILD";

@@ -15,7 +15,7 @@ use permisos_secrets_core::{
 };
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Value, json};
-use support::{Reply, Seen, Server, fetch, request};
+use support::server::{Reply, Seen, Server, fetch, request};
 
 fn source(connection: &Connection) -> AwsSource {
     let credentials = Credentials::new("key", "secret", None, None, "test");

@@ -14,7 +14,7 @@ use permisos_secrets_aws::{AgentSource, AwsSource};
 use permisos_secrets_core::Connection;
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::json;
-use support::{Reply, Seen, Server};
+use support::server::{Reply, Seen, Server};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Everything that was logged.
