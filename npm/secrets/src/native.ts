@@ -37,6 +37,13 @@ function platform(): string {
   return `linux-${arch}-${report?.header?.glibcVersionRuntime ? 'gnu' : 'musl'}`;
 }
 
+/** As `require` does it, without its search. */
+function open(file: string): Native {
+  const addon = { exports: {} };
+  process.dlopen(addon, file);
+  return addon.exports as Native;
+}
+
 function load(): Native {
   // Asking for the C library takes milliseconds: the file that is there usually answers.
   const { platform: os, arch } = process;
@@ -44,13 +51,13 @@ function load(): Native {
   const file = (name: string): string => join(__dirname, '..', 'native', `permisos-secrets.${name}.node`);
   if (existsSync(file(likely))) {
     try {
-      return require(file(likely)) as Native;
+      return open(file(likely));
     } catch (error) {
       if (platform() === likely) throw error;
     }
   }
   const name = platform();
-  if (existsSync(file(name))) return require(file(name)) as Native;
+  if (existsSync(file(name))) return open(file(name));
   try {
     return require(`@permisos/secrets-${name}`) as Native;
   } catch (cause) {

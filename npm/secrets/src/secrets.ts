@@ -1,8 +1,7 @@
 /** Secrets: what is read often is kept as a frozen object here, everything else is asked of the engine. */
 
-import { channel } from 'node:diagnostics_channel';
+import type { Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import type {
   ConfigOf,
@@ -39,7 +38,13 @@ export interface SecretRead<Config = unknown> {
 export type ServiceLike = Service | SecretDefinition | `${string}/${string}`;
 
 /** Every event of all secrets is published here, for those who watch an application without changing it. */
-const EVENTS = channel('permisos:secrets:event');
+let events: Channel | undefined;
+
+/** Node loads the module now: later than at the start, where everybody waits. */
+function eventChannel(): Channel {
+  const { channel } = require('node:diagnostics_channel') as typeof import('node:diagnostics_channel');
+  return (events ??= channel('permisos:secrets:event'));
+}
 
 /** How long `withDatabaseRetry` goes on by default: AWS changes the database about a minute before the secret. */
 const LOGIN_BUDGET_MS = 90_000;
@@ -105,7 +110,10 @@ export class Secrets extends EventEmitter<SecretsEvents> {
    * @internal
    */
   async load(): Promise<void> {
-    const error = await this.#native.load();
+    const loading = this.#native.load();
+    // While the server is asked.
+    eventChannel();
+    const error = await loading;
     this.#forgetAll();
     if (error === null) return;
     this.close();
@@ -208,7 +216,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
         while (next !== 'retry') {
           const { step, waitMs = 0 } = retry.next(versionId ?? null, this.read('database').versionId ?? null);
           if (step === 'give-up') throw error;
-          if (step === 'wait') await sleep(waitMs);
+          if (step === 'wait') await new Promise((resolve) => setTimeout(resolve, waitMs));
           // A failed refresh is told as an event; the budget decides when to give up.
           if (step === 'refresh') await this.refresh('database').catch(() => {});
           next = step;
@@ -274,7 +282,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 
   #tell(event: SecretsEvent): void {
-    EVENTS.publish(event);
+    (events ?? eventChannel()).publish(event);
     for (const name of ['event', event.type] as const) {
       try {
         (this as EventEmitter).emit(name, event);

@@ -1,0 +1,63 @@
+/** What `require` answers: an object of plain values. As a module's exports each would be a getter, made at every start. */
+
+import { defineSecret } from './configs.js';
+import {
+  closeSecrets,
+  getDatabaseConfig,
+  getEmailConfig,
+  getGovernmentPortalConfig,
+  getHealth,
+  getMonitoringConfig,
+  getRedisConfig,
+  getSecret,
+  getSecurityConfig,
+  getStripeConfig,
+  initializeSecrets,
+  onSecretsEvent,
+  refreshSecret,
+  withDatabaseRetry,
+} from './default.js';
+import {
+  AccessDeniedError,
+  ConfigInvalidError,
+  DecryptionFailedError,
+  InvalidSecretError,
+  NotFoundError,
+  NotReadyError,
+  SecretsError,
+  ThrottledError,
+  TimeoutError,
+  UnauthenticatedError,
+  UnavailableError,
+} from './errors.js';
+import { Secrets } from './secrets.js';
+
+export = {
+  AccessDeniedError,
+  closeSecrets,
+  ConfigInvalidError,
+  DecryptionFailedError,
+  defineSecret,
+  getDatabaseConfig,
+  getEmailConfig,
+  getGovernmentPortalConfig,
+  getHealth,
+  getMonitoringConfig,
+  getRedisConfig,
+  getSecret,
+  getSecurityConfig,
+  getStripeConfig,
+  initializeSecrets,
+  InvalidSecretError,
+  NotFoundError,
+  NotReadyError,
+  onSecretsEvent,
+  refreshSecret,
+  Secrets,
+  SecretsError,
+  ThrottledError,
+  TimeoutError,
+  UnauthenticatedError,
+  UnavailableError,
+  withDatabaseRetry,
+} satisfies typeof import('./index.js');
