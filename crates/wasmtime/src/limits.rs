@@ -32,6 +32,9 @@ const INSTANCES: u32 = 64;
 const PARTS: u32 = 8;
 /// What an answer costs beside the instructions in the sandbox, about the time that the other side needs for it.
 pub(crate) const CALL: u64 = 20_000;
+/// Of an ended instance's tables, in bytes: emptied in place, which takes less than giving the pages back. They hold
+/// functions; the pages of a memory, which held secrets, are always given back.
+const TABLES: usize = 64 << 10;
 /// What the pool reserves for one memory.
 const RESERVED: usize = 64 << 20;
 
@@ -44,7 +47,8 @@ impl Limits {
             .total_core_instances(INSTANCES * PARTS)
             .total_memories(INSTANCES)
             .total_tables(INSTANCES * PARTS)
-            .max_memory_size(RESERVED);
+            .max_memory_size(RESERVED)
+            .table_keep_resident(TABLES);
         let mut config = Config::new();
         config.consume_fuel(true).allocation_strategy(pool);
         config
