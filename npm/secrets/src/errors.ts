@@ -44,7 +44,7 @@ export class SecretsError extends Error {
   /** Every broken rule, for `SECRETS_INVALID` and `SECRETS_CONFIG_INVALID`. */
   declare readonly violations: readonly Violation[];
   /** The errors of the single services, where this one sums up several. */
-  declare readonly errors: readonly SecretsError[];
+  declare readonly errors?: readonly SecretsError[];
 
   constructor(document: ErrorDocument) {
     const errors = document.errors.map(toError);
@@ -52,21 +52,27 @@ export class SecretsError extends Error {
     this.code = document.code;
     this.retryable = document.retryable;
     if (document.service !== null) this.service = document.service;
-    // The message lists all of it: not enumerable, so that an error which ends the process is not printed four times.
-    const hidden = (value: unknown): PropertyDescriptor => ({ value, enumerable: false, configurable: true });
-    Object.defineProperties(this, {
-      name: hidden(new.target.name),
-      violations: hidden(document.violations),
-      errors: hidden(errors),
-    });
-    // Where they were made says nothing; where the whole was thrown does.
-    for (const error of errors) error.stack = `${error.name}: ${error.message}`;
+    // The message lists all of it. Node prints what is enumerable, and `cause` and `errors` in any case: an error that
+    // ends the process is not to be printed four times.
+    hide(this, { name: new.target.name, violations: document.violations, ...(errors.length > 0 && { errors }) });
+    for (const error of errors) {
+      const { name, message, code, retryable, service } = error;
+      // Where they were made says nothing; where the whole was thrown does.
+      hide(error, { stack: `${name}: ${message}`, code, retryable, service });
+    }
   }
 
   /** Everything but the stack, for logs. */
   toJSON(): object {
     const { name, message, code, retryable, service, violations, errors } = this;
     return { name, message, code, retryable, service, violations, errors };
+  }
+}
+
+/** Sets properties that are not enumerable. */
+function hide(error: SecretsError, properties: object): void {
+  for (const [name, value] of Object.entries(properties) as [string, unknown][]) {
+    Object.defineProperty(error, name, { value, enumerable: false, configurable: true });
   }
 }
 

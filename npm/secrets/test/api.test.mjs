@@ -92,6 +92,7 @@ test('every broken rule of every service is told at once', async () => {
     assert.ok(error instanceof InvalidSecretError);
     assert.deepEqual(error.errors.map(({ service }) => service), ['database', 'security', 'stripe']);
     assert.equal(error.cause, error.errors[0]);
+    assert.deepEqual([error.cause.code, error.cause.errors], ['SECRETS_INVALID', undefined]);
     assert.deepEqual(error.violations.map(({ path }) => path), [
       '/database',
       '/security/sessionSecret',

@@ -161,4 +161,6 @@ test('an error that ends the process lists everything, and each violation not fo
   assert.match(stderr, /^InvalidSecretError: 6 services have no usable config$/m);
   assert.match(stderr, /GOVT_USERNAME is required/);
   assert.ok(stderr.split('GOVT_USERNAME is required').length <= 3, stderr);
+  // The code of the whole is told, and no property of its parts.
+  assert.equal(stderr.split("code: 'SECRETS_").length, 2, stderr);
 });
