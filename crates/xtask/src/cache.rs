@@ -41,10 +41,7 @@ impl Workspace {
         let shell = Shell::new()?;
         shell.change_dir(&root);
         shell.set_var("CARGO_TARGET_DIR", &target);
-        let lock = target::claim(&target, &root, || {
-            let files = cmd!(shell, "git ls-files").quiet().read()?;
-            Ok(files.lines().map(|file| root.join(file)).filter(|file| file.is_file()).collect())
-        })?;
+        let lock = target::claim(&target, &root).with_context(|| format!("cannot build in {}", target.display()))?;
         Ok(Self { shell, root, cache, target, lock })
     }
 

@@ -3,18 +3,16 @@
 //! belongs to one clone at a time.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
-use anyhow::Context;
+/// What is made, and never a crate's source.
+const MADE: [&str; 4] = [".git", "dist", "node_modules", "target"];
 
 /// Takes the target folder for the clone at `root`, until the answer is dropped. If it was not this clone's last, all
-/// of `tracked` is made new, so that cargo builds what is this clone's own anew; dependencies stay built.
-pub(crate) fn claim(
-    target: &Path,
-    root: &Path,
-    tracked: impl Fn() -> anyhow::Result<Vec<PathBuf>>,
-) -> anyhow::Result<File> {
+/// files of the clone become new, so that cargo builds what is the clone's own anew; dependencies stay built.
+pub(crate) fn claim(target: &Path, root: &Path) -> io::Result<File> {
     fs::create_dir_all(target)?;
     let owner = target.join("clone");
     let lock = File::options().create(true).truncate(false).write(true).open(target.join("clone.lock"))?;
@@ -30,14 +28,22 @@ pub(crate) fn claim(
             println!("Waiting: {last} builds in {}; XDG_CACHE_HOME chooses another cache", target.display());
             lock.lock()?;
         }
-        let now = SystemTime::now();
-        for file in tracked()? {
-            let touched = File::options().append(true).open(&file).and_then(|file| file.set_modified(now));
-            touched.with_context(|| format!("cannot touch {}", file.display()))?;
-        }
+        renew(root, SystemTime::now())?;
         fs::write(&owner, root.as_os_str().as_encoded_bytes())?;
         lock.unlock()?;
     }
+}
+
+fn renew(folder: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let (entry, file_type) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        if file_type.is_file() {
+            File::open(&entry)?.set_modified(now)?;
+        } else if file_type.is_dir() && !MADE.iter().any(|made| entry.ends_with(made)) {
+            renew(&entry, now)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -49,43 +55,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clone_after_another_is_built_anew_and_then_not_again() -> anyhow::Result<()> {
+    fn a_clone_after_another_is_built_anew_and_then_not_again() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let (target, source) = (folder.path().join("target"), folder.path().join("lib.rs"));
+        let target = folder.path().join("target");
         let old = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
-        fs::write(&source, "")?;
-        File::options().append(true).open(&source)?.set_modified(old)?;
-        let is_new = |root| -> anyhow::Result<bool> {
-            drop(claim(&target, Path::new(root), || Ok(vec![source.clone()]))?);
-            let is_new = source.metadata()?.modified()? != old;
-            File::options().append(true).open(&source)?.set_modified(old)?;
-            Ok(is_new)
+        let is_new = |clone: &str| -> io::Result<bool> {
+            let root = folder.path().join(clone);
+            fs::create_dir_all(root.join("src"))?;
+            let source = root.join("src/lib.rs");
+            File::create(&source)?.set_modified(old)?;
+            drop(claim(&target, &root)?);
+            Ok(source.metadata()?.modified()? != old)
         };
-        assert!(is_new("/one")?, "nobody knows who was there before");
-        assert!(!is_new("/one")?);
-        assert!(is_new("/two")?);
-        assert!(!is_new("/two")?);
-        assert!(is_new("/one")?);
+        assert!(is_new("one")?, "nobody knows who was there before");
+        assert!(!is_new("one")?);
+        assert!(is_new("two")?);
+        assert!(!is_new("two")?);
+        assert!(is_new("one")?);
         Ok(())
     }
 
     #[test]
-    fn commands_of_one_clone_run_together_and_another_clone_waits() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let target = folder.path().to_owned();
-        let nothing = || Ok(vec![]);
-        let first = claim(&target, Path::new("/one"), nothing)?;
-        let second = claim(&target, Path::new("/one"), nothing)?;
+    fn commands_of_one_clone_run_together_and_another_clone_waits() -> io::Result<()> {
+        let (target, one, two) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
+        let first = claim(target.path(), one.path())?;
+        let second = claim(target.path(), one.path())?;
         let (sender, receiver) = channel();
-        let other = thread::spawn(move || {
-            let claimed = claim(&target, Path::new("/two"), nothing);
-            sender.send(claimed.is_ok())
-        });
+        let other = thread::spawn(move || sender.send(claim(target.path(), two.path()).is_ok()));
         assert!(receiver.recv_timeout(Duration::from_millis(200)).is_err(), "it waits");
         drop(first);
         assert!(receiver.recv_timeout(Duration::from_millis(200)).is_err(), "it waits for all");
         drop(second);
-        assert!(receiver.recv_timeout(Duration::from_mins(1))?);
-        Ok(other.join().expect("no panic")?)
+        assert_eq!(receiver.recv_timeout(Duration::from_mins(1)), Ok(true));
+        assert!(other.join().is_ok());
+        Ok(())
     }
 }
