@@ -3,7 +3,7 @@
 //! belongs to one clone at a time.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind::NotFound, ErrorKind::PermissionDenied};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -15,21 +15,23 @@ const MADE: [&str; 4] = [".git", "dist", "node_modules", "target"];
 pub(crate) fn claim(target: &Path, root: &Path) -> io::Result<File> {
     fs::create_dir_all(target)?;
     let owner = target.join("clone");
+    let is_ours = || fs::read(&owner).is_ok_and(|last| last == root.as_os_str().as_encoded_bytes());
     let lock = File::options().create(true).truncate(false).write(true).open(target.join("clone.lock"))?;
     loop {
-        // Several commands of one clone: cargo tells them apart.
         lock.lock_shared()?;
-        let last = fs::read_to_string(&owner).unwrap_or_default();
-        if Path::new(&last) == root {
+        if is_ours() {
             return Ok(lock);
         }
         lock.unlock()?;
         if lock.try_lock().is_err() {
-            println!("Waiting: {last} builds in {}; XDG_CACHE_HOME chooses another cache", target.display());
+            println!("Waiting for what builds in {}; XDG_CACHE_HOME chooses another cache", target.display());
             lock.lock()?;
         }
-        renew(root, SystemTime::now())?;
-        fs::write(&owner, root.as_os_str().as_encoded_bytes())?;
+        // Another command of this clone may have done it meanwhile.
+        if !is_ours() {
+            renew(root, SystemTime::now())?;
+            fs::write(&owner, root.as_os_str().as_encoded_bytes())?;
+        }
         lock.unlock()?;
     }
 }
@@ -37,10 +39,16 @@ pub(crate) fn claim(target: &Path, root: &Path) -> io::Result<File> {
 fn renew(folder: &Path, now: SystemTime) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let (entry, file_type) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
-        if file_type.is_file() {
-            File::open(&entry)?.set_modified(now)?;
+        let renewed = if file_type.is_file() {
+            File::open(&entry).and_then(|file| file.set_modified(now))
         } else if file_type.is_dir() && !MADE.iter().any(|made| entry.ends_with(made)) {
-            renew(&entry, now)?;
+            renew(&entry, now)
+        } else {
+            Ok(())
+        };
+        // Cargo reads nothing that its user cannot read.
+        if !renewed.as_ref().is_err_and(|error| [NotFound, PermissionDenied].contains(&error.kind())) {
+            renewed?;
         }
     }
     Ok(())

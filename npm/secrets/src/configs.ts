@@ -144,7 +144,8 @@ export type ConfigOf<Fields> = {
  */
 export function defineSecret<const Fields extends Record<string, FieldDefinition>>(
   id: `${string}/${string}`,
-  { fields }: { fields: Fields },
+  definition: { fields: Fields },
 ): SecretDefinition<Fields> {
-  return Object.freeze({ id, fields });
+  // Whole, so that the engine can refuse what it does not know.
+  return Object.freeze({ ...definition, id });
 }

@@ -1,5 +1,7 @@
 /** The application's one set of secrets, behind functions. */
 
+import { isDeepStrictEqual } from 'node:util';
+
 import type {
   ConfigOf,
   DatabaseConfig,
@@ -15,20 +17,22 @@ import type {
 import { failure } from './errors.js';
 import type { Health, SecretsEvent } from './health.js';
 import { documentOf, type SecretsOptions } from './options.js';
-import { Secrets, type ServiceLike } from './secrets.js';
+import { attempt, Secrets, type ServiceLike } from './secrets.js';
 
 let current: Secrets | undefined;
 let opening: { options: string; secrets: Secrets; loaded: Promise<Secrets> } | undefined;
 const listeners = new Set<(event: SecretsEvent) => void>();
 
 /**
- * Loads the application's secrets, once: concurrent and later calls with the same options share the first. After a
- * failure it may be called again.
+ * Loads the application's secrets, once: concurrent and later calls with the same options share the first, whatever their
+ * `env`. After a failure, or once the secrets are closed, it may be called again.
  * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
  */
 export async function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
   const document = documentOf(options ?? {});
-  if (opening && options !== undefined && document !== opening.options) {
+  // The instance may have been closed by itself.
+  if (opening?.secrets.isClosed) opening = current = undefined;
+  if (opening && options !== undefined && !isSame(document, opening.options)) {
     const message =
       'initializeSecrets() was called before, with other options: await closeSecrets() first, ' +
       'or open a second set of secrets by Secrets.open()';
@@ -40,7 +44,7 @@ export async function initializeSecrets(options?: SecretsOptions): Promise<Secre
 
 function open(document: string, options: SecretsOptions): NonNullable<typeof opening> {
   const secrets = Secrets.create(options, (event) => {
-    for (const listener of listeners) listener(event);
+    for (const listener of listeners) attempt(() => listener(event));
   });
   // They may be closed meanwhile, and others opened.
   const isCurrent = (): boolean => opening?.secrets === secrets;
@@ -55,6 +59,11 @@ function open(document: string, options: SecretsOptions): NonNullable<typeof ope
     return secrets;
   };
   return { options: document, secrets, loaded: load() };
+}
+
+/** Also where the options stand in another order. */
+function isSame(document: string, other: string): boolean {
+  return document === other || isDeepStrictEqual(JSON.parse(document), JSON.parse(other));
 }
 
 function ready(): Secrets {

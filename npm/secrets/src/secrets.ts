@@ -75,6 +75,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #email: Entry | undefined;
   #governmentPortal: Entry | undefined;
   #monitoring: Entry | undefined;
+  #isClosed = false;
 
   private constructor(options: SecretsOptions) {
     super();
@@ -238,8 +239,14 @@ export class Secrets extends EventEmitter<SecretsEvents> {
 
   /** Forgets every value and ends the background work. Reads throw `NotReadyError` from then on. */
   close(): void {
+    this.#isClosed = true;
     this.#forgetAll();
     this.#native.close();
+  }
+
+  /** @internal */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -284,12 +291,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #tell(event: SecretsEvent): void {
     (events ?? eventChannel()).publish(event);
     for (const name of ['event', event.type] as const) {
-      try {
-        (this as EventEmitter).emit(name, event);
-      } catch (error) {
-        // A listener's mistake is not the application's end.
-        process.emitWarning(error instanceof Error ? error : String(error));
-      }
+      for (const listener of (this as EventEmitter).rawListeners(name)) attempt(() => listener.call(this, event));
     }
   }
 
@@ -346,4 +348,13 @@ function isLoginFailure(error: unknown): boolean {
     it = cause;
   }
   return false;
+}
+
+/** A listener's mistake is neither the application's end nor the other listeners'. */
+export function attempt(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
 }

@@ -117,6 +117,14 @@ test('a custom secret is read by its definition', async () => {
   assert.equal(getSecret(whatsapp).retries, undefined);
 });
 
+test('an unknown property of a definition is refused', async () => {
+  const secret = defineSecret('whatsapp/api', { fields: { token: {} }, optional: true });
+  await assert.rejects(initializeSecrets({ ...options, secrets: [secret] }), (error) => {
+    assert.deepEqual(error.violations.map(({ path }) => path), ['/secrets/0/optional']);
+    return true;
+  });
+});
+
 test('several instances stand side by side, each closed for itself', async () => {
   const open = (host) => Secrets.open({ source: 'environment', services: ['redis'], env: { REDIS_HOST: host } });
   const [one, two] = await Promise.all([open('one'), open('two')]);
@@ -133,6 +141,34 @@ test('closing forgets the values', async () => {
   await closeSecrets();
   assert.throws(() => secrets.getDatabaseConfig(), NotReadyError);
   assert.throws(getDatabaseConfig, NotReadyError);
+});
+
+test('an instance that was closed by itself is opened anew', async () => {
+  const secrets = await initializeSecrets(options);
+  secrets.close();
+  assert.throws(getDatabaseConfig, NotReadyError);
+  assert.notEqual(await initializeSecrets(options), secrets);
+  assert.equal(getDatabaseConfig().port, 5433);
+});
+
+test('options in another order are the same', async () => {
+  const secrets = await initializeSecrets({ ttl: 60, ...options, services: ['redis'] });
+  assert.equal(await initializeSecrets({ services: ['redis'], ...options, ttl: 60 }), secrets);
+  await assert.rejects(initializeSecrets({ services: ['email'], ...options, ttl: 60 }), ConfigInvalidError);
+});
+
+test('a listener that throws silences no other', async (t) => {
+  const warnings = t.mock.method(process, 'emitWarning', () => {});
+  const told = [];
+  const throws = () => {
+    throw new Error('a mistake');
+  };
+  const ends = [esm.onSecretsEvent(throws), esm.onSecretsEvent(({ service }) => told.push(service))];
+  t.after(() => ends.forEach((end) => end()));
+  await initializeSecrets({ ...options, services: ['redis'] });
+  await new Promise(setImmediate);
+  assert.deepEqual(told, ['redis']);
+  assert.equal(warnings.mock.callCount(), 1);
 });
 
 test('reads are counted by what answered them', async () => {
