@@ -75,21 +75,21 @@ test('prom-client exposes every documented metric', async () => {
   assert.deepEqual(registered, (await documented()).map(([name, type, , help]) => [name, type, help]));
   const text = await register.metrics();
   for (const line of [
-    'permisos_secrets_reads_total{service="redis",outcome="fresh"} 3',
-    'permisos_secrets_reads_total{service="stripe",outcome="environment"} 1',
-    'permisos_secrets_fallback_active{service="redis"} 0',
-    'permisos_secrets_fallback_active{service="stripe"} 1',
-    'permisos_secrets_fallback_active{service="monitoring"} 0',
-    'permisos_secrets_unavailable{service="stripe"} 0',
-    'permisos_secrets_consecutive_failures{service="stripe"} 1',
+    'permisos_secrets_reads_total{environment="production",service="redis",outcome="fresh"} 3',
+    'permisos_secrets_reads_total{environment="production",service="stripe",outcome="environment"} 1',
+    'permisos_secrets_fallback_active{environment="production",service="redis"} 0',
+    'permisos_secrets_fallback_active{environment="production",service="stripe"} 1',
+    'permisos_secrets_fallback_active{environment="production",service="monitoring"} 0',
+    'permisos_secrets_unavailable{environment="production",service="stripe"} 0',
+    'permisos_secrets_consecutive_failures{environment="production",service="stripe"} 1',
     'permisos_secrets_fetches_total{operation="BatchGetSecretValue",status="ok"} 1',
   ]) {
     assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`);
   }
-  const [, days] = /^permisos_secrets_version_age_seconds\{service="redis"\} (\S+)$/m.exec(text);
+  const [, days] = /^permisos_secrets_version_age_seconds\{environment="production",service="redis"\} (\S+)$/m.exec(text);
   assert.ok(days >= 86_399 && days < 90_000, days);
   // A second scrape counts nothing twice.
-  assert.match(await register.metrics(), /^permisos_secrets_reads_total\{service="redis",outcome="fresh"\} 3$/m);
+  assert.match(await register.metrics(), /^permisos_secrets_reads_total\{environment="production",service="redis",outcome="fresh"\} 3$/m);
   assertNoLeak(text, 'the exposition');
 });
 
@@ -180,8 +180,13 @@ test('before initialize there is nothing to tell, and the health is 503', async 
   assert.doesNotMatch(await register.metrics(), /^permisos_secrets_\w+\{/m);
   assert.equal(embeddedMetrics()(), undefined);
   assert.equal((await ask(t, healthHandler())).status, 503);
+  // A start that fails is told.
+  await assert.rejects(initializeSecrets({ source: 'environment', services: ['redis'], env: {} }));
+  assert.match(await register.metrics(), /^permisos_secrets_unavailable\{environment="development",service="redis"\} 1$/m);
+  assert.equal(JSON.parse(embeddedMetrics()()).UnavailableServices, 1);
+  assert.equal((await ask(t, healthHandler())).status, 503);
   const opened = await initializeSecrets({ source: 'environment', services: ['redis'], env: ENVIRONMENT });
-  assert.match(await register.metrics(), /^permisos_secrets_reads_total\{service="redis",outcome="environment"\} 0$/m);
+  assert.match(await register.metrics(), /^permisos_secrets_reads_total\{environment="development",service="redis",outcome="environment"\} 0$/m);
   assert.equal((await ask(t, healthHandler())).status, 200);
   opened.close();
 });

@@ -1,7 +1,7 @@
 //! The `metrics` facade, fed from health.
 
 use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
-use permisos_secrets_core::Metric;
+use permisos_secrets_core::{Metric, Sample};
 
 use crate::secrets::Secrets;
 
@@ -20,18 +20,28 @@ impl Secrets {
     /// Records what health says now: call it before each scrape, or every few seconds. `docs/monitoring.md` lists the
     /// metrics.
     pub fn record_metrics(&self) {
-        for sample in self.health().samples() {
-            let named = sample.metric.labels().iter().zip(&sample.labels);
-            let labels: Vec<Label> = named.map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
-            let name = sample.metric.name();
-            if is_counter(sample.metric) {
+        let health = self.health();
+        // A recorder keeps a gauge: what has no age any more is not to show its last one.
+        for service in &health.services {
+            for metric in [Metric::Age, Metric::VersionAge] {
+                let labels = labels(metric, &[health.environment.as_str(), service.service.as_str()]);
+                gauge!(metric.name(), labels).set(f64::NAN);
+            }
+        }
+        for Sample { metric, labels: values, value } in health.samples() {
+            let labels = labels(metric, &values);
+            if is_counter(metric) {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was a u64")]
-                counter!(name, labels).absolute(sample.value as u64);
+                counter!(metric.name(), labels).absolute(value as u64);
             } else {
-                gauge!(name, labels).set(sample.value);
+                gauge!(metric.name(), labels).set(value);
             }
         }
     }
+}
+
+fn labels(metric: Metric, values: &[&str]) -> Vec<Label> {
+    metric.labels().iter().zip(values).map(|(name, value)| Label::new(*name, (*value).to_owned())).collect()
 }
 
 /// The facade's counters are whole numbers: seconds go into a gauge, over which `rate` works as well.

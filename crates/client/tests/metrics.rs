@@ -25,6 +25,7 @@ async fn loaded(behaviour: Behaviour) -> Secrets {
     let source = Scripted::new(behaviour);
     let secrets = Secrets::builder()
         .option("source", "aws")
+        .environment("test")
         .services(&[Service::Redis])
         .variables([("REDIS_URL".to_owned(), format!("redis://:{CANARY}@cache:6379"))])
         .connect(move |_, _| source)
@@ -40,11 +41,11 @@ async fn health_becomes_metrics() {
     let text = rendered(&loaded(Behaviour::Answer("v1")).await);
     for line in [
         "# TYPE permisos_secrets_reads_total counter",
-        "permisos_secrets_reads_total{service=\"redis\",outcome=\"fresh\"} 1",
-        "permisos_secrets_fetches_total{operation=\"GetSecretValue\",status=\"ok\"} 1",
-        "permisos_secrets_fetch_duration_seconds_total{operation=\"GetSecretValue\",status=\"ok\"} 0.005",
-        "permisos_secrets_fallback_active{service=\"redis\"} 0",
-        "permisos_secrets_stale{service=\"redis\"} 0",
+        "permisos_secrets_reads_total{environment=\"test\",service=\"redis\",outcome=\"fresh\"} 1",
+        "permisos_secrets_fetches_total{environment=\"test\",operation=\"GetSecretValue\",status=\"ok\"} 1",
+        "permisos_secrets_fetch_duration_seconds_total{environment=\"test\",operation=\"GetSecretValue\",status=\"ok\"} 0.005",
+        "permisos_secrets_fallback_active{environment=\"test\",service=\"redis\"} 0",
+        "permisos_secrets_stale{environment=\"test\",service=\"redis\"} 0",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
@@ -58,9 +59,10 @@ async fn health_becomes_metrics() {
 async fn the_fallback_is_told_without_its_value() {
     let text = rendered(&loaded(Behaviour::Fail(ErrorKind::AccessDenied)).await);
     for line in [
-        "permisos_secrets_fallback_active{service=\"redis\"} 1",
-        "permisos_secrets_consecutive_failures{service=\"redis\"} 1",
-        "permisos_secrets_fetches_total{operation=\"GetSecretValue\",status=\"SECRETS_ACCESS_DENIED\"} 1",
+        "permisos_secrets_fallback_active{environment=\"test\",service=\"redis\"} 1",
+        "permisos_secrets_consecutive_failures{environment=\"test\",service=\"redis\"} 1",
+        "permisos_secrets_age_seconds{environment=\"test\",service=\"redis\"} NaN",
+        "permisos_secrets_fetches_total{environment=\"test\",operation=\"GetSecretValue\",status=\"SECRETS_ACCESS_DENIED\"} 1",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }

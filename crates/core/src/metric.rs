@@ -21,7 +21,7 @@ pub enum Metric {
     Fetches,
     /// Reads.
     Reads,
-    /// Where a value past its lifetime is served.
+    /// Where a value past its lifetime is served since it cannot be fetched anew.
     Stale,
     /// Which required service cannot be read.
     Unavailable,
@@ -51,43 +51,47 @@ const TABLE: [Row; 9] = [
     Row {
         name: "permisos_secrets_age_seconds",
         help: "Time since the value was fetched or confirmed",
-        labels: &["service"],
+        labels: &["environment", "service"],
     },
     Row {
         name: "permisos_secrets_consecutive_failures",
         help: "Fetches of the secret that failed in a row",
-        labels: &["service"],
+        labels: &["environment", "service"],
     },
     Row {
         name: "permisos_secrets_fallback_active",
         help: "1 while environment variables or a snapshot stand in for Secrets Manager",
-        labels: &["service"],
+        labels: &["environment", "service"],
     },
     Row {
         name: "permisos_secrets_fetch_duration_seconds_total",
         help: "Time that calls to Secrets Manager took together",
-        labels: &["operation", "status"],
+        labels: &["environment", "operation", "status"],
     },
     Row {
         name: "permisos_secrets_fetches_total",
         help: "Calls to Secrets Manager; status is ok or the error's code",
-        labels: &["operation", "status"],
+        labels: &["environment", "operation", "status"],
     },
     Row {
         name: "permisos_secrets_reads_total",
         help: "Reads by what answered them: environment, failed, fresh or stale",
-        labels: &["service", "outcome"],
+        labels: &["environment", "service", "outcome"],
     },
-    Row { name: "permisos_secrets_stale", help: "1 while a value past its lifetime is served", labels: &["service"] },
+    Row {
+        name: "permisos_secrets_stale",
+        help: "1 while a value past its lifetime is served since it cannot be fetched anew",
+        labels: &["environment", "service"],
+    },
     Row {
         name: "permisos_secrets_unavailable",
         help: "1 while a required service cannot be read",
-        labels: &["service"],
+        labels: &["environment", "service"],
     },
     Row {
         name: "permisos_secrets_version_age_seconds",
         help: "Time since the version was made: grows until the next rotation",
-        labels: &["service"],
+        labels: &["environment", "service"],
     },
 ];
 
@@ -134,8 +138,9 @@ impl Health {
     /// Every metric's numbers now. A service that holds no value has no age.
     pub fn samples(&self) -> Vec<Sample<'_>> {
         let mut samples = vec![];
+        let place = self.environment.as_str();
         for service in &self.services {
-            let of = |metric, value| Sample { metric, labels: vec![service.service.as_str()], value };
+            let of = |metric, value| Sample { metric, labels: vec![place, service.service.as_str()], value };
             // The empty config of an optional service that does not exist replaces nothing.
             let is_fallback = matches!(service.origin, Some(Origin::Environment | Origin::Snapshot))
                 && self.source != SourceKind::Environment
@@ -143,19 +148,21 @@ impl Health {
             samples.extend(service.age_ms.map(|age| of(Metric::Age, seconds(age))));
             samples.push(of(Metric::ConsecutiveFailures, f64::from(service.consecutive_failures)));
             samples.push(of(Metric::FallbackActive, flag(is_fallback)));
-            samples.push(of(Metric::Stale, flag(service.freshness == Some(Freshness::Stale))));
+            // Not for the moment in which a value is renewed.
+            let is_stale = service.freshness == Some(Freshness::Stale) && service.status != Status::Healthy;
+            samples.push(of(Metric::Stale, flag(is_stale)));
             samples.push(of(Metric::Unavailable, flag(service.status == Status::Unavailable)));
             samples.extend(service.version_age_ms.map(|age| of(Metric::VersionAge, seconds(age))));
             let ReadCounts { environment, failed, fresh, stale } = service.reads;
             let reads = [("environment", environment), ("failed", failed), ("fresh", fresh), ("stale", stale)];
             samples.extend(reads.map(|(outcome, count)| Sample {
                 metric: Metric::Reads,
-                labels: vec![service.service.as_str(), outcome],
+                labels: vec![place, service.service.as_str(), outcome],
                 value: number(count),
             }));
         }
         for FetchCount { operation, error, count, duration_ms } in &self.fetches {
-            let labels = vec![operation.as_str(), error.map_or("ok", ErrorKind::code)];
+            let labels = vec![place, operation.as_str(), error.map_or("ok", ErrorKind::code)];
             let duration = seconds(*duration_ms);
             samples.push(Sample { metric: Metric::FetchDuration, labels: labels.clone(), value: duration });
             samples.push(Sample { metric: Metric::Fetches, labels, value: number(*count) });

@@ -1,6 +1,6 @@
 /** CloudWatch through its embedded metric format: one line of JSON in the log, no call and no permission. */
 
-import { healthOf, isFallback, type Observed } from './metrics.js';
+import { healthOf, isFallback, isStale, type Observed } from './metrics.js';
 
 /** Each is one number for the whole set of secrets: CloudWatch charges by metric. */
 const METRICS = [
@@ -16,7 +16,7 @@ const METRICS = [
 
 /**
  * Returns a function that makes one line in the embedded metric format, to be written to the log as it is, every minute
- * say: `console.log(line())`. Fetches are counted since the line before. Before `initializeSecrets()` was awaited there
+ * say. Fetches are counted since the line before. Before `initializeSecrets()` was called there
  * is no line.
  */
 export function embeddedMetrics({
@@ -38,7 +38,7 @@ export function embeddedMetrics({
       services.filter(is).map(({ service }) => service);
     const failing = those(({ consecutiveFailures }) => consecutiveFailures > 0);
     const fallback = those((service) => isFallback(service, health));
-    const stale = those(({ freshness }) => freshness === 'stale');
+    const stale = those(isStale);
     const unavailable = those(({ status }) => status === 'unavailable');
     const line = {
       _aws: {

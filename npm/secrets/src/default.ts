@@ -21,6 +21,8 @@ import { attempt, Secrets, type ServiceLike } from './secrets.js';
 
 let current: Secrets | undefined;
 let opening: { options: string; secrets: Secrets; loaded: Promise<Secrets> } | undefined;
+/** Of the last load, if it failed. */
+let failed: Health | undefined;
 const listeners = new Set<(event: SecretsEvent) => void>();
 
 /**
@@ -52,10 +54,17 @@ function open(document: string, options: SecretsOptions): NonNullable<typeof ope
     try {
       await secrets.load();
     } catch (error) {
-      if (isCurrent()) opening = undefined;
+      if (isCurrent()) {
+        failed = secrets.health();
+        opening = undefined;
+      }
+      secrets.close();
       throw error;
     }
-    if (isCurrent()) current = secrets;
+    if (isCurrent()) {
+      current = secrets;
+      failed = undefined;
+    }
     return secrets;
   };
   return { options: document, secrets, loaded: load() };
@@ -118,9 +127,9 @@ export async function refreshSecret(service: ServiceLike): Promise<void> {
   await ready().refresh(service);
 }
 
-/** The state of everything, without values. */
+/** The state of everything, without values: while it is loaded, too, and after a load that failed. */
 export function getHealth(): Health {
-  return ready().health();
+  return opening?.secrets.health() ?? failed ?? ready().health();
 }
 
 /** Calls the listener with each event, also of secrets initialized later. Returns what ends it. */
@@ -140,7 +149,6 @@ export async function withDatabaseRetry<T>(
 /** Forgets every value, and ends a load under way. `initializeSecrets()` may be called again. */
 export async function closeSecrets(): Promise<void> {
   const secrets = opening?.secrets;
-  current = undefined;
-  opening = undefined;
+  current = opening = failed = undefined;
   secrets?.close();
 }

@@ -47,13 +47,15 @@ export const METRICS: readonly Metric[] = [
     name: 'permisos_secrets_reads_total',
     help: 'Reads by what answered them: environment, failed, fresh or stale',
     type: 'counter',
-    labels: ['service', 'outcome'],
-    samples: ({ services }) =>
+    labels: ['environment', 'service', 'outcome'],
+    samples: ({ environment, services }) =>
       services.flatMap(({ service, reads }) =>
-        Object.entries(reads).map(([outcome, count]): Sample => [[service, outcome], count as number]),
+        Object.entries(reads).map(([outcome, count]): Sample => [[environment, service, outcome], count as number]),
       ),
   },
-  ofService('stale', '1 while a value past its lifetime is served', ({ freshness }) => Number(freshness === 'stale')),
+  ofService('stale', '1 while a value past its lifetime is served since it cannot be fetched anew', (service) =>
+    Number(isStale(service)),
+  ),
   ofService('unavailable', '1 while a required service cannot be read', ({ status }) =>
     Number(status === 'unavailable'),
   ),
@@ -67,7 +69,12 @@ export function isFallback({ origin, status }: ServiceHealth, { source }: Health
   return (origin === 'environment' || origin === 'snapshot') && source !== 'environment' && status !== 'healthy';
 }
 
-/** The health, or none before `initializeSecrets()` was awaited: a scrape must not fail for it. */
+/** Not for the moment in which a value is renewed. */
+export function isStale({ freshness, status }: ServiceHealth): boolean {
+  return freshness === 'stale' && status !== 'healthy';
+}
+
+/** The health, or none before `initializeSecrets()` was called: a scrape must not fail for it. */
 export function healthOf(secrets?: Observed): Health | undefined {
   try {
     return secrets ? secrets.health() : getHealth();
@@ -85,15 +92,15 @@ function ofService(
   const samples = (health: Health): Sample[] =>
     health.services.flatMap((service): Sample[] => {
       const value = measure(service, health);
-      return value === undefined ? [] : [[[service.service], value]];
+      return value === undefined ? [] : [[[health.environment, service.service], value]];
     });
-  return { name: `permisos_secrets_${name}`, help, type: 'gauge', labels: ['service'], samples };
+  return { name: `permisos_secrets_${name}`, help, type: 'gauge', labels: ['environment', 'service'], samples };
 }
 
 function ofFetches(name: string, help: string, measure: (calls: Health['fetches'][number]) => number): Metric {
-  const samples = ({ fetches }: Health): Sample[] =>
-    fetches.map((calls) => [[calls.operation, calls.error ?? 'ok'], measure(calls)]);
-  return { name: `permisos_secrets_${name}`, help, type: 'counter', labels: ['operation', 'status'], samples };
+  const samples = ({ environment, fetches }: Health): Sample[] =>
+    fetches.map((calls) => [[environment, calls.operation, calls.error ?? 'ok'], measure(calls)]);
+  return { name: `permisos_secrets_${name}`, help, type: 'counter', labels: ['environment', 'operation', 'status'], samples };
 }
 
 function seconds(milliseconds: number | null): number | undefined {

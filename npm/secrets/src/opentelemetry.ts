@@ -21,7 +21,8 @@ type Observe<Observable> = (result: {
 
 /**
  * Makes an instrument of every metric. They are observed when the meter's reader collects; before `initializeSecrets()`
- * was awaited they have no values. Returns what ends it.
+ * was called they have no values. Returns what ends it: call it once the secrets are closed, or the reader goes on telling
+ * what was observed last.
  */
 export function observeSecrets<Observable>(
   meter: MeterLike<Observable>,

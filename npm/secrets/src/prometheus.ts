@@ -12,6 +12,7 @@ interface MetricConfiguration<Registry> {
   name: string;
   help: string;
   labelNames: string[];
+  aggregator?: 'max';
   registers?: Registry[];
   collect(): void;
 }
@@ -23,7 +24,8 @@ interface PromMetric {
 
 /**
  * Registers every metric, on prom-client's default registry unless another one is given. They are computed when they
- * are scraped; before `initializeSecrets()` was awaited they have no values.
+ * are scraped; before `initializeSecrets()` was called they have no values. In a cluster the gauges are those of the worker
+ * that is worst off.
  */
 export function collectSecrets<Registry>(
   client: PromClient<Registry>,
@@ -34,6 +36,7 @@ export function collectSecrets<Registry>(
       name,
       help,
       labelNames: [...labels],
+      ...(type === 'gauge' ? { aggregator: 'max' as const } : {}),
       ...(register === undefined ? {} : { registers: [register] }),
       collect() {
         metric.reset();

@@ -92,7 +92,12 @@ export class Secrets extends EventEmitter<SecretsEvents> {
    */
   static async open(options: SecretsOptions = {}, listener?: (event: SecretsEvent) => void): Promise<Secrets> {
     const secrets = Secrets.create(options, listener);
-    await secrets.load();
+    try {
+      await secrets.load();
+    } catch (error) {
+      secrets.close();
+      throw error;
+    }
     return secrets;
   }
 
@@ -106,19 +111,14 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     return secrets;
   }
 
-  /**
-   * Closes them if it fails.
-   * @internal
-   */
+  /** @internal */
   async load(): Promise<void> {
     const loading = this.#native.load();
     // While the server is asked.
     eventChannel();
     const error = await loading;
     this.#forgetAll();
-    if (error === null) return;
-    this.close();
-    throw toError(JSON.parse(error) as ErrorDocument);
+    if (error !== null) throw toError(JSON.parse(error) as ErrorDocument);
   }
 
   /** PostgreSQL. Costs nanoseconds: call it at each use, and a rotation is seen at once. */

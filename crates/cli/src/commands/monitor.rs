@@ -51,13 +51,14 @@ struct Alarm {
     severity: &'static str,
     /// The runbook's heading.
     anchor: &'static str,
-    /// CloudWatch: the metric, above the threshold for so many periods of so many seconds.
-    metric: &'static str,
+    /// What is too much.
     threshold: u64,
+    /// CloudWatch: the metric, above the threshold in so many periods of so many seconds.
+    metric: &'static str,
     period: u32,
     periods: u32,
-    /// Prometheus: the metric's condition, for so long.
-    expression: String,
+    /// Prometheus: the metric, above the threshold for so long.
+    gauge: Metric,
     lasting: &'static str,
 }
 
@@ -92,19 +93,19 @@ impl Monitor {
                 threshold: 0,
                 period: 60,
                 periods: 2,
-                expression: format!("{} == 1", Metric::Unavailable.name()),
+                gauge: Metric::Unavailable,
                 lasting: "2m",
             },
             Alarm {
                 name: "SecretsFallbackActive",
-                summary: "Environment variables stand in for Secrets Manager",
+                summary: "Environment variables or a snapshot stand in for Secrets Manager",
                 severity: "warning",
                 anchor: "secretsfallbackactive",
                 metric: "FallbackServices",
                 threshold: 0,
                 period: 300,
                 periods: 1,
-                expression: format!("{} == 1", Metric::FallbackActive.name()),
+                gauge: Metric::FallbackActive,
                 lasting: "5m",
             },
             Alarm {
@@ -116,7 +117,7 @@ impl Monitor {
                 threshold: 0,
                 period: 300,
                 periods: 3,
-                expression: format!("{} == 1", Metric::Stale.name()),
+                gauge: Metric::Stale,
                 lasting: "15m",
             },
             Alarm {
@@ -128,7 +129,7 @@ impl Monitor {
                 threshold: 0,
                 period: 300,
                 periods: 3,
-                expression: format!("{} > 0", Metric::ConsecutiveFailures.name()),
+                gauge: Metric::ConsecutiveFailures,
                 lasting: "15m",
             },
             Alarm {
@@ -140,7 +141,7 @@ impl Monitor {
                 threshold: overdue,
                 period: 3600,
                 periods: 1,
-                expression: format!("{} > {overdue}", Metric::VersionAge.name()),
+                gauge: Metric::VersionAge,
                 lasting: "1h",
             },
         ]
@@ -309,19 +310,18 @@ impl Monitor {
         let rules = self.alarms().map(|alarm| {
             let summary = Value::from(format!("{}: {{{{ $labels.service }}}}", alarm.summary));
             let runbook = Value::from(self.runbook_entry(alarm.anchor));
-            let Alarm { name, expression, lasting, severity, .. } = alarm;
+            let Alarm { name, threshold, gauge, lasting, severity, .. } = alarm;
+            let gauge = of(gauge, environment);
             format!(
                 "      - alert: {name}
-        expr: {expression}
+        expr: '{gauge} > {threshold}'
         for: {lasting}
         labels:
-          environment: {}
           severity: {severity}
         annotations:
           summary: {summary}
           runbook_url: {runbook}
-",
-                Value::from(environment),
+"
             )
         });
         let (head, group) = ("# Written by `permisos-secrets monitor`.", Value::from(topic(environment)));
@@ -340,7 +340,22 @@ fn alarm_name(environment: &str, alarm: &Alarm) -> String {
 }
 
 fn rotation_rule(environment: &str) -> String {
-    format!("{}-rotation-failed", topic(environment))
+    within(64, &format!("{}-rotation-failed", topic(environment)))
+}
+
+/// A name that keeps to a limit, and apart from others that were cut at the same place.
+fn within(limit: usize, name: &str) -> String {
+    if name.len() <= limit {
+        return name.to_owned();
+    }
+    // FNV-1a: the same name gives the same text for ever.
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{}-{hash:08x}", &name[..limit - 9])
+}
+
+/// A metric of one environment, in Prometheus's language.
+fn of(metric: Metric, environment: &str) -> String {
+    format!("{}{{environment={}}}", metric.name(), Value::from(environment))
 }
 
 /// [What Secrets Manager tells of rotations](https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html).
@@ -378,13 +393,11 @@ fn snake(name: &str) -> String {
 
 /// A Grafana dashboard.
 fn grafana(environment: &str) -> Value {
-    let by = |metric: Metric, labels: &str| format!("sum by ({labels}) (rate({}[$__rate_interval]))", metric.name());
-    let worst = |metric: Metric| format!("max by (service) ({})", metric.name());
-    let duration = format!(
-        "sum by (operation) (rate({}[$__rate_interval])) / sum by (operation) (rate({}[$__rate_interval]))",
-        Metric::FetchDuration.name(),
-        Metric::Fetches.name()
-    );
+    let by = |metric: Metric, labels: &str| {
+        format!("sum by ({labels}) (rate({}[$__rate_interval]))", of(metric, environment))
+    };
+    let worst = |metric: Metric| format!("max by (service) ({})", of(metric, environment));
+    let duration = format!("{} / {}", by(Metric::FetchDuration, "operation"), by(Metric::Fetches, "operation"));
     let panels = [
         ("stat", "Unavailable", "none", worst(Metric::Unavailable), "{{service}}"),
         ("stat", "Fallback active", "none", worst(Metric::FallbackActive), "{{service}}"),
@@ -423,7 +436,8 @@ fn grafana(environment: &str) -> Value {
         })
     });
     json!({
-        "uid": topic(environment),
+        // Grafana takes 40 characters.
+        "uid": within(40, &topic(environment)),
         "title": format!("Secrets of {environment}"),
         "tags": ["permisos-secrets"],
         "schemaVersion": 39,
@@ -447,4 +461,18 @@ fn namespace(text: &str) -> Result<String, &'static str> {
 fn url(text: &str) -> Result<String, &'static str> {
     let valid = text.starts_with("https://") || text.starts_with("http://");
     if valid { Ok(text.to_owned()) } else { Err("must be an http or https URL") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_limits_and_apart() {
+        let long = "e".repeat(64);
+        assert_eq!(within(40, "permisos-secrets-production"), "permisos-secrets-production");
+        assert_eq!(rotation_rule(&long).len(), 64);
+        assert_eq!(grafana(&long)["uid"].as_str().map(str::len), Some(40));
+        assert_ne!(within(40, &topic(&long)), within(40, &topic(&format!("{}f", &long[1..]))));
+    }
 }

@@ -45,7 +45,7 @@ resource "aws_cloudwatch_metric_alarm" "secrets_unavailable" {
 
 resource "aws_cloudwatch_metric_alarm" "secrets_fallback_active" {
   alarm_name        = "permisos-secrets-production-SecretsFallbackActive"
-  alarm_description = "Environment variables stand in for Secrets Manager. What to do: https://github.com/permisos-digitales/permisos-secrets/blob/main/docs/runbook.md#secretsfallbackactive"
+  alarm_description = "Environment variables or a snapshot stand in for Secrets Manager. What to do: https://github.com/permisos-digitales/permisos-secrets/blob/main/docs/runbook.md#secretsfallbackactive"
   namespace         = "Permisos/Secrets"
   metric_name       = "FallbackServices"
   dimensions = {
