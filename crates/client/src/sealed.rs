@@ -27,6 +27,7 @@ impl Vault {
     pub fn open(file: &SnapshotFile) -> Result<Self, String> {
         let path = Path::new(&file.identity_file);
         let fail = |what: &str| Err(format!("cannot be used: the identity file {} {what}", path.display()));
+        // An orchestrator mounts it for the process's group to read.
         let text = match read_private(path, 0o027, IDENTITY_LIMIT) {
             Ok(bytes) => String::from_utf8(bytes.to_vec()).map(Zeroizing::new),
             Err(what) => return fail(&what),
@@ -86,16 +87,18 @@ impl Vault {
 
 const MISSING: &str = "does not exist";
 
-/// Reads a file that nobody else may read or write, as far as the system knows of modes.
+/// Reads a file whose mode has none of the bits that are forbidden, as far as the system knows of modes.
 fn read_private(path: &Path, forbidden: u32, limit: u64) -> Result<Zeroizing<Vec<u8>>, String> {
     let explain = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => MISSING.to_owned(),
         _ => format!("cannot be read: {error}"),
     };
-    let metadata = fs::metadata(path).map_err(explain)?;
-    if !metadata.is_file() {
+    // To open a pipe would wait.
+    if !fs::metadata(path).map_err(explain)?.is_file() {
         return Err("is not a file".to_owned());
     }
+    let file = File::open(path).map_err(explain)?;
+    let metadata = file.metadata().map_err(explain)?;
     if mode(&metadata) & forbidden != 0 {
         return Err(format!("may be read or written by others (mode {:04o}): chmod 600 it", mode(&metadata)));
     }
@@ -103,7 +106,7 @@ fn read_private(path: &Path, forbidden: u32, limit: u64) -> Result<Zeroizing<Vec
         return Err("is too long".to_owned());
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1));
-    File::open(path).map_err(explain)?.take(limit).read_to_end(&mut bytes).map_err(explain)?;
+    file.take(limit).read_to_end(&mut bytes).map_err(explain)?;
     Ok(bytes)
 }
 
