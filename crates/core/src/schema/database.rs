@@ -94,12 +94,13 @@ impl fmt::Debug for DatabaseConfig {
 }
 
 /// Completes a secret that RDS manages: it holds only `username` and `password`. Where to connect comes from the
-/// options, else from the environment. A secret that names its host is left alone.
+/// options, else from the environment. A secret that names its host is left alone, and so is each field that is stored.
 pub(crate) fn complete(payload: &mut Value, context: &Context<'_>) {
     let Some(payload) = payload.as_object_mut().filter(|payload| !payload.contains_key("host")) else { return };
     let defaults = context.database;
+    let has_dbname = payload.get("dbname").is_some_and(|name| !name.is_null() && name != "");
     let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| !(has_dbname && name == "database")) {
             payload.entry(name).or_insert(value);
         }
     };
