@@ -436,12 +436,12 @@ impl Slot {
         };
         let warnings = entry.parsed.warnings.clone();
         around.events.push(match self.entry.take() {
-            // A version never changes: readers keep the very same config.
+            // A version never changes: readers keep the very same config. What is worth a warning changes with the day.
             Some(old) if *old.version_id == *to => {
                 if was_snapshot {
                     self.look_back(created_at, around);
                 }
-                entry.parsed = old.parsed;
+                entry.parsed.config = old.parsed.config;
                 entry.payload.created_at = old.payload.created_at;
                 EventKind::Refreshed { version_id: to }
             }
@@ -492,7 +492,8 @@ impl Slot {
             self.rejection = None;
         }
         if self.is_absent() {
-            self.current.due = Some(around.now + around.options.cache.lifetime(around.rng));
+            let due = around.now + around.options.cache.lifetime(around.rng);
+            self.current.schedule(Some(due));
         } else {
             let delay = self.current.fail(around.now, failure.retry_after, around.rng);
             around.events.push(EventKind::Failed {
