@@ -254,8 +254,10 @@ impl Assembly<'_> {
     /// Host, port, user and password of a connection URL; the rest is left to the caller.
     fn connection_url(&mut self, variable: &'static str, schemes: &[&str]) -> Option<url::Url> {
         let text = self.variables.get(variable)?;
-        let url = url::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme()) && url.host_str().is_some());
-        let Some(url) = url else {
+        // A bare `/`, `?` or `#` in the password ends the host; then the password's rest would be a name, which is shown.
+        let is_cut = |url: &url::Url| url[url::Position::BeforePath..].contains(['@', '#']);
+        let is_ours = |url: &url::Url| schemes.contains(&url.scheme()) && url.host_str().is_some() && !is_cut(url);
+        let Some(url) = url::Url::parse(text).ok().filter(is_ours) else {
             let [first, second] = schemes else { return None };
             let message = format!(
                 "{variable} must be a URL like {first}://user:password@host:port/name (or {second}://), \

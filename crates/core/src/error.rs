@@ -143,7 +143,7 @@ pub enum Rule {
     Name,
     /// A name that ends like the suffix of an ARN (a warning).
     NameSuffix,
-    /// PEM, or base64 of PEM, with at least one certificate.
+    /// PEM, or base64 of PEM: certificates, one at least, each of them readable.
     PemCertificate,
     /// Not a known placeholder.
     Placeholder,

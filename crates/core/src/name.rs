@@ -30,7 +30,7 @@ impl Environment {
 
     /// Whether real customers are served from here: placeholders are errors, test keys warnings.
     pub fn is_production(&self) -> bool {
-        matches!(self.0.as_str(), "prod" | "production")
+        self.0 == "production"
     }
 
     /// Whether an unset `source` means AWS: in production and staging.

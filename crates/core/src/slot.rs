@@ -32,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) is_unsealed: bool,
     pub(crate) fallback: Option<Parsed>,
     pub(crate) failure: Option<Error>,
+    /// Why the current version is not valid, if it is not: nothing stands in for it.
+    rejection: Option<Error>,
     /// Fetches of the current version.
     pub(crate) current: Flight,
     /// Fetches of the version before, for security.
@@ -162,6 +164,7 @@ impl Slot {
             is_unsealed: false,
             fallback: None,
             failure: None,
+            rejection: None,
             current: Flight::default(),
             before: Flight::default(),
             previous: None,
@@ -411,6 +414,7 @@ impl Slot {
         let was_snapshot = self.entry.as_ref().is_some_and(|entry| entry.origin == Origin::Snapshot);
         let was_fallback = self.fallback.take().is_some() || was_snapshot;
         self.failure = None;
+        self.rejection = None;
         self.has_told_stale = false;
         let created_at = payload.created_at;
         let to = payload.version_id.clone();
@@ -432,12 +436,12 @@ impl Slot {
         };
         let warnings = entry.parsed.warnings.clone();
         around.events.push(match self.entry.take() {
-            // A version never changes: readers keep the very same config.
+            // A version never changes: readers keep the very same config. What is worth a warning changes with the day.
             Some(old) if *old.version_id == *to => {
                 if was_snapshot {
                     self.look_back(created_at, around);
                 }
-                entry.parsed = old.parsed;
+                entry.parsed.config = old.parsed.config;
                 entry.payload.created_at = old.payload.created_at;
                 EventKind::Refreshed { version_id: to }
             }
@@ -473,7 +477,8 @@ impl Slot {
         let Payload { version_id, .. } = payload;
         let summary = format!("version {version_id} of {} ({}) is not valid", self.secret_id, self.service);
         let service = Some(self.service.clone());
-        self.failure = Some(Error::violating(ErrorKind::Invalid, service, summary, violations.clone()));
+        self.rejection = Some(Error::violating(ErrorKind::Invalid, service, summary, violations.clone()));
+        self.failure.clone_from(&self.rejection);
         around.events.push(EventKind::Invalid { version_id: Some(version_id.clone()), violations });
         self.current.fail(around.now, None, around.rng);
         self.fallback = None;
@@ -482,8 +487,13 @@ impl Slot {
 
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
         self.failure = Some(self.explain(failure));
+        if failure.kind == ErrorKind::NotFound {
+            // Whatever was wrong with it went with it.
+            self.rejection = None;
+        }
         if self.is_absent() {
-            self.current.due = Some(around.now + around.options.cache.lifetime(around.rng));
+            let due = around.now + around.options.cache.lifetime(around.rng);
+            self.current.schedule(Some(due));
         } else {
             let delay = self.current.fail(around.now, failure.retry_after, around.rng);
             around.events.push(EventKind::Failed {
@@ -508,13 +518,22 @@ impl Slot {
     }
 
     /// Lets the sealed snapshot, else the environment, stand in where nothing is held, retrieval failed and the options
-    /// allow it. The snapshot goes first: it holds what Secrets Manager answered last.
+    /// allow it. The snapshot goes first: it holds what Secrets Manager answered last. Neither stands in for a version
+    /// that is not valid, however often it could not be fetched again.
     fn stand_in(&mut self, around: &mut Surroundings<'_>) {
-        if self.entry.is_none() && self.fallback.is_none() {
-            self.restore(around);
+        let permits = |failure: &Error| failure.kind().permits_fallback();
+        let Some(failure) = self.failure.clone().filter(permits) else { return };
+        if self.entry.is_some() || self.fallback.is_some() {
+            return;
         }
-        let Some(failure) = self.failure.as_ref().filter(|failure| failure.kind().permits_fallback()) else { return };
-        if self.entry.is_some() || self.fallback.is_some() || !around.options.environment_fallback {
+        if let Some(rejection) = &self.rejection {
+            let message = format!("{failure}\nNothing stands in: {rejection}");
+            let (service, violations) = (failure.service().cloned(), rejection.violations().to_vec());
+            self.failure = Some(Error::from_parts(failure.kind(), service, message, violations, vec![]));
+            return;
+        }
+        self.restore(failure.kind(), around);
+        if self.entry.is_some() || !around.options.environment_fallback {
             return;
         }
         match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
@@ -533,10 +552,7 @@ impl Slot {
     }
 
     /// Holds the sealed snapshot's value, stale, for what is left of its time.
-    fn restore(&mut self, around: &mut Surroundings<'_>) {
-        let Some(failure) = self.failure.as_ref().map(Error::kind).filter(|kind| kind.permits_fallback()) else {
-            return;
-        };
+    fn restore(&mut self, failure: ErrorKind, around: &mut Surroundings<'_>) {
         if self.is_absent() {
             return;
         }

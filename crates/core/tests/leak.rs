@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use permisos_secrets_core::{Engine, Fetched, Options, Service, Timestamp};
+use permisos_secrets_core::{Config, Engine, Fetched, Options, Service, Timestamp};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Value, json};
 
@@ -73,6 +73,32 @@ fn nothing_of_a_stored_secret_is_shown() {
         }
         let health = engine.health(Timestamp(0));
         assert_no_leak(&format!("{health:?} {}", serde_json::to_string(&health).unwrap()), "health");
+    }
+}
+
+#[test]
+fn nothing_of_a_certificate_is_shown_by_the_part_of_a_config_that_holds_it() {
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/payloads/database.json")).unwrap();
+    let vectors = vectors.as_array().unwrap();
+    let ca = &vectors.iter().find(|it| it["rule"] == "ca is accepted as PEM").unwrap()["payload"]["ssl"]["ca"];
+    let payload = json!({ "host": "host", "database": "name", "username": "user", "password": CANARY,
+        "ssl": { "ca": ca }, "tls": { "ca": ca } });
+    let options = json!({ "source": "aws", "environment": "test", "services": ["database", "redis"] });
+    let (options, variables) = Options::parse(options.as_object().unwrap(), [("NODE_ENV", "test")]).unwrap();
+    let mut engine = Engine::new(options, variables);
+    let fetch = engine.poll_fetch(Timestamp(0)).unwrap();
+    let outcomes = ["database", "redis"]
+        .map(|service| json!({ "service": service, "payload": { "text": payload.to_string(), "versionId": "v1" } }));
+    let fetched: Fetched = serde_json::from_value(json!({ "id": fetch.id, "outcomes": outcomes })).unwrap();
+    engine.handle_fetched(Timestamp(0), fetched);
+    for service in [Service::Database, Service::Redis] {
+        let shown = match engine.read(&service.into(), Timestamp(0)).unwrap().config {
+            Config::Database(config) => format!("{config:?} {:?} {:#?}", config.ssl, config.ssl),
+            Config::Redis(config) => format!("{config:?} {:?} {:#?}", config.tls, config.tls),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(shown.matches(r#""ca":"[REDACTED]""#).count(), 3, "{service}");
+        assert!(!ca.as_str().unwrap().lines().any(|line| shown.contains(line)), "{service} shows a certificate");
     }
 }
 

@@ -73,10 +73,24 @@ fn no_part_of_a_connection_url_is_shown() {
         format!("postgresql://u:{CANARY}/x@db/d"),
         format!("postgresql://u:{CANARY}#x@db/d"),
         format!("postgresql://u:{CANARY}%FF@db"),
+        format!("postgresql://u:1/{CANARY}@db/d"),
+        format!("postgresql://u:p@h:1?{CANARY}@db/d"),
         format!("postgresql://{CANARY}@one,two/d?sslmode={CANARY}"),
         format!("postgresql://u:p@{CANARY},two/{CANARY}"),
     ] {
         assert_no_leak(&of_environment(Service::Database, &[("DATABASE_URL", &url)]), "a message");
+    }
+    for url in [
+        format!("redis://default:{CANARY}@cache:99999"),
+        format!("redis://default:{CANARY}/x@cache"),
+        format!("redis://default:?{CANARY}@cache:6379/0"),
+        format!("redis://default:/{CANARY}@cache:6379/0"),
+        format!("redis://default:#{CANARY}@cache:6379/0"),
+        format!("redis://default:1?{CANARY}@cache:6379/0"),
+        format!("redis://:{CANARY}%FF@cache"),
+        format!("redis://cache/{CANARY}"),
+    ] {
+        assert_no_leak(&of_environment(Service::Redis, &[("REDIS_URL", &url)]), "a message");
     }
 }
 

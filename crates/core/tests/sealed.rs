@@ -202,6 +202,25 @@ fn it_is_for_retrieval_failures_only() {
 }
 
 #[test]
+fn a_bad_version_is_not_papered_over_by_it_however_often_it_cannot_be_fetched_again() {
+    let bad = json!({ "payload": { "text": "{}", "versionId": "v2" } });
+    let mut process = Process::start(5, &json!({}), Some(&sealed()));
+    process.fetch(0, &bad);
+    process.fetch(2000, &failure("SECRETS_UNAVAILABLE"));
+    assert!(process.0.read(&redis(), Timestamp(2000)).is_err());
+    assert_eq!(process.events(), ["invalid required", "failed"]);
+
+    // One that already stands in is a good value held: it lasts as long as any.
+    let mut process = Process::start(5, &json!({}), Some(&sealed()));
+    process.fetch(0, &failure("SECRETS_UNAVAILABLE"));
+    process.fetch(2000, &bad);
+    process.fetch(6000, &failure("SECRETS_UNAVAILABLE"));
+    assert_eq!(process.0.read(&redis(), Timestamp(6000)).unwrap().origin, Origin::Snapshot);
+    assert!(process.0.poll_fetch(Timestamp(20 * HOUR)).is_some());
+    assert!(process.0.read(&redis(), Timestamp(20 * HOUR)).is_err(), "not the environment either");
+}
+
+#[test]
 fn an_optional_secret_that_is_not_there_stays_absent() {
     let mut process = Process::start(5, &json!({}), Some(&sealed()));
     process.fetch(0, &failure("SECRETS_NOT_FOUND"));

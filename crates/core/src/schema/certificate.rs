@@ -10,13 +10,17 @@ use super::Fields;
 use crate::error::Rule;
 use crate::policy::UnixTime;
 
-/// Reads the field as PEM with at least one certificate; an expired one is a warning.
+/// Reads the field as PEM: certificates, one at least, each of them readable. An expired one is a warning.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, today: UnixTime) -> Option<String> {
     let text = fields.text(name)?;
     let pem = if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) };
     let validities = pem.as_deref().and_then(validities).filter(|validities| !validities.is_empty());
     let Some(validities) = validities else {
-        fields.violate(name, Rule::PemCertificate, "must be a PEM certificate, or base64 of one");
+        fields.violate(
+            name,
+            Rule::PemCertificate,
+            "must be PEM with readable certificates and nothing else, or base64 of it",
+        );
         return None;
     };
     for Validity { not_after: end, .. } in validities {

@@ -81,12 +81,13 @@ fn read_field(fields: &mut Fields<'_, '_>, name: &str, field: &Field) -> Option<
         // JavaScript's safe integers: the value must be the same in every runtime.
         FieldType::Integer => fields.integer(name, -(1 << 53) + 1, (1 << 53) - 1).map(CustomValue::Integer),
         FieldType::String => {
-            let text = fields.secret(name)?;
-            if text.expose_secret().chars().count() < field.min_length {
+            // Not `secret`: what is no password may be a word, such as an OAuth grant type `password`.
+            let text = fields.text(name)?;
+            if text.chars().count() < field.min_length {
                 let phrase = format!("must have at least {} characters", field.min_length);
                 fields.violate(name, Rule::MinLength, &phrase);
             }
-            Some(CustomValue::Text(text))
+            Some(CustomValue::Text(text.into()))
         }
         FieldType::Url => fields.url(name).map(|text| CustomValue::Text(text.into())),
     }

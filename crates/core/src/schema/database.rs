@@ -4,6 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::view::{self, Describe, Extra, View};
 use super::{Context, Fields, certificate};
@@ -33,7 +34,6 @@ pub struct DatabaseConfig {
 }
 
 /// TLS towards the database.
-#[derive(Debug)]
 pub struct DatabaseSsl {
     /// Whether the server's certificate is verified; true unless switched off.
     pub reject_unauthorized: bool,
@@ -55,7 +55,8 @@ impl DatabaseConfig {
         });
         let (host, database, username, password) = (host?, database?, username?, password?);
         let user = url_user(Some(username), Some(&password));
-        let url = format!("postgresql://{user}@{}:{port}/{}", url_host(host), percent_encode(database));
+        let (at, path) = (format!("@{}:{port}/", url_host(host)), percent_encode(database));
+        let url = ["postgresql://", &user, &at, &path].concat();
         Some(Self {
             host: host.to_owned(),
             port,
@@ -76,12 +77,7 @@ impl Describe for DatabaseConfig {
         view.shown("database", self.database.as_str());
         view.secret("username", self.username.as_str());
         view.secret("password", &self.password);
-        view.optional("ssl", self.ssl.as_ref(), |view, name, ssl| {
-            view.object(name, |view| {
-                view.shown("rejectUnauthorized", ssl.reject_unauthorized);
-                view.optional("ca", ssl.ca.as_deref(), View::secret);
-            });
-        });
+        view.optional("ssl", self.ssl.as_ref(), View::described);
         view.secret("url", &self.url);
         view.secret("extra", &self.extra);
     }
@@ -93,13 +89,33 @@ impl fmt::Debug for DatabaseConfig {
     }
 }
 
+impl Drop for DatabaseConfig {
+    fn drop(&mut self) {
+        self.username.zeroize();
+    }
+}
+
+impl Describe for DatabaseSsl {
+    fn describe(&self, view: &mut View) {
+        view.shown("rejectUnauthorized", self.reject_unauthorized);
+        view.optional("ca", self.ca.as_deref(), View::secret);
+    }
+}
+
+impl fmt::Debug for DatabaseSsl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        view::debug("DatabaseSsl", self, f)
+    }
+}
+
 /// Completes a secret that RDS manages: it holds only `username` and `password`. Where to connect comes from the
-/// options, else from the environment. A secret that names its host is left alone.
+/// options, else from the environment. A secret that names its host is left alone, and so is each field that is stored.
 pub(crate) fn complete(payload: &mut Value, context: &Context<'_>) {
     let Some(payload) = payload.as_object_mut().filter(|payload| !payload.contains_key("host")) else { return };
     let defaults = context.database;
+    let has_dbname = payload.get("dbname").is_some_and(|name| !name.is_null() && name != "");
     let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| !(has_dbname && name == "database")) {
             payload.entry(name).or_insert(value);
         }
     };
@@ -113,13 +129,11 @@ pub(crate) fn complete(payload: &mut Value, context: &Context<'_>) {
 }
 
 /// `user:password` for a URL, percent-encoded.
-pub(crate) fn url_user(username: Option<&str>, password: Option<&SecretString>) -> String {
-    let mut user = percent_encode(username.unwrap_or_default());
-    if let Some(password) = password {
-        user.push(':');
-        user.push_str(&percent_encode(password.expose_secret()));
-    }
-    user
+pub(crate) fn url_user(username: Option<&str>, password: Option<&SecretString>) -> Zeroizing<String> {
+    let user = Zeroizing::new(percent_encode(username.unwrap_or_default()));
+    let Some(password) = password else { return user };
+    let password = Zeroizing::new(percent_encode(password.expose_secret()));
+    Zeroizing::new([user.as_str(), ":", &password].concat())
 }
 
 /// The host for a URL: an IPv6 address in brackets.
@@ -127,9 +141,10 @@ pub(crate) fn url_host(host: &str) -> String {
     if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
 }
 
-/// Encodes everything but the unreserved characters of RFC 3986, as user and password stand in a config's URL.
+/// Encodes everything but the unreserved characters of RFC 3986, as user and password stand in a config's URL. The
+/// answer is the one copy that is made.
 pub fn percent_encode(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(text, RESERVED).to_string()
+    utf8_percent_encode(text, RESERVED).collect::<Vec<_>>().concat()
 }

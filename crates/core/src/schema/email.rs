@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::SecretString;
+use zeroize::Zeroize;
 
 use super::view::{self, Describe, Extra, View};
 use super::{Context, Fields};
@@ -72,6 +73,13 @@ impl Describe for EmailConfig {
 impl fmt::Debug for EmailConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         view::debug("EmailConfig", self, f)
+    }
+}
+
+impl Drop for EmailConfig {
+    fn drop(&mut self) {
+        self.smtp_user.zeroize();
+        self.from_address.zeroize();
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Rule, Violation};
 
@@ -83,10 +83,12 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// Text, if there is any.
     pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
         let value = self.value(name)?;
-        if value.as_str().is_none() {
+        let Some(text) = value.as_str() else {
             self.violate(name, Rule::Type, "must be a string");
-        }
-        value.as_str()
+            return None;
+        };
+        self.check_placeholder(name, text, is_placeholder);
+        Some(text)
     }
 
     /// Text that has to be there.
@@ -102,19 +104,19 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// A secret value, if there is one.
     pub(crate) fn secret(&mut self, name: &str) -> Option<SecretString> {
         let text = self.text(name)?;
-        self.check_placeholder(name, text);
+        self.check_placeholder(name, text, is_placeholder_word);
         Some(text.into())
     }
 
     /// A secret value that has to be there.
     pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
         let text = self.required(name)?;
-        self.check_placeholder(name, text);
+        self.check_placeholder(name, text, is_placeholder_word);
         Some(text.into())
     }
 
-    fn check_placeholder(&mut self, name: &str, text: &str) {
-        if self.findings.forbids_placeholders && is_placeholder(text) {
+    fn check_placeholder(&mut self, name: &str, text: &str, is_one: fn(&str) -> bool) {
+        if self.findings.forbids_placeholders && is_one(text) {
             self.violate(name, Rule::Placeholder, "is a known placeholder: store the real value");
         }
     }
@@ -313,27 +315,33 @@ fn is_host(text: &str) -> bool {
         || (text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
 }
 
+/// Forms that cannot be meant, whatever the field is.
 fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "changeit",
-        "changeme",
-        "dummy",
-        "example",
-        "fixme",
-        "password",
-        "placeholder",
-        "replaceme",
-        "secret",
-        "tbd",
-        "test",
-        "todo",
-    ];
-    let lower = text.to_ascii_lowercase();
-    let bare: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
-    WORDS.contains(&bare.as_str())
-        || ["your-", "your_", "replace-", "replace_", "change-me", "change_me", "changeme"]
-            .iter()
-            .any(|start| lower.starts_with(start))
-        || (lower.starts_with('<') && lower.ends_with('>'))
-        || (!bare.is_empty() && bare.chars().all(|c| c == 'x'))
+    let bare = bare(text);
+    let bracketed = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    matches!(bare.as_str(), "fixme" | "placeholder")
+        || ["changeme", "replaceme"].iter().any(|start| bare.starts_with(start))
+        || ["your-", "your_"].iter().any(|start| starts_with(text, start))
+        // A sender may be `<name@example.com>`, and a custom text may be HTML.
+        || bracketed.is_some_and(|inside| !inside.contains(['<', '>', '@']))
+        || (bare.len() > 2 && bare.chars().all(|c| c == 'x'))
+}
+
+/// Besides those, words that many an example has for a password or a key. A name may be such a word.
+fn is_placeholder_word(text: &str) -> bool {
+    const WORDS: [&str; 10] = ["changeit", "dummy", "example", "password", "secret", "tbd", "test", "todo", "x", "xx"];
+    let is_word = WORDS.contains(&bare(text).as_str());
+    let is_phrase = ["replace-", "replace_"].iter().any(|start| starts_with(text, start));
+    (is_word || is_phrase) && !is_placeholder(text)
+}
+
+/// Small letters and digits alone.
+fn bare(text: &str) -> Zeroizing<String> {
+    let mut bare = Zeroizing::new(text.to_ascii_lowercase());
+    bare.retain(|c| c.is_ascii_alphanumeric());
+    bare
+}
+
+fn starts_with(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::SecretString;
+use zeroize::Zeroize;
 
 use super::Fields;
 use super::fields::absolute_url;
@@ -54,5 +55,12 @@ impl Describe for GovernmentPortalConfig {
 impl fmt::Debug for GovernmentPortalConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         view::debug("GovernmentPortalConfig", self, f)
+    }
+}
+
+impl Drop for GovernmentPortalConfig {
+    fn drop(&mut self) {
+        self.username.zeroize();
+        self.login_url.zeroize();
     }
 }

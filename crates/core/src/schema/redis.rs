@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::SecretString;
+use zeroize::Zeroize;
 
 use super::database::{url_host, url_user};
 use super::view::{self, Describe, Extra, View};
@@ -33,7 +34,6 @@ pub struct RedisConfig {
 }
 
 /// TLS towards Redis.
-#[derive(Debug)]
 pub struct RedisTls {
     /// The name that the server's certificate must hold; the host unless stored otherwise.
     pub servername: String,
@@ -60,7 +60,7 @@ impl RedisConfig {
         let user = url_user(username, password.as_ref());
         let at = if user.is_empty() { "" } else { "@" };
         let path = db.map(|db| format!("/{db}")).unwrap_or_default();
-        let url = format!("{scheme}://{user}{at}{}:{port}{path}", url_host(host));
+        let url = [scheme, "://", &user, at, &format!("{}:{port}{path}", url_host(host))].concat();
         Some(Self {
             host: host.to_owned(),
             port,
@@ -81,13 +81,7 @@ impl Describe for RedisConfig {
         view.optional("username", self.username.as_deref(), View::secret);
         view.optional("password", self.password.as_ref(), View::secret);
         view.optional("db", self.db, View::shown);
-        view.optional("tls", self.tls.as_ref(), |view, name, tls| {
-            view.object(name, |view| {
-                view.shown("servername", tls.servername.as_str());
-                view.shown("rejectUnauthorized", tls.reject_unauthorized);
-                view.optional("ca", tls.ca.as_deref(), View::secret);
-            });
-        });
+        view.optional("tls", self.tls.as_ref(), View::described);
         view.secret("url", &self.url);
         view.secret("extra", &self.extra);
     }
@@ -96,5 +90,25 @@ impl Describe for RedisConfig {
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         view::debug("RedisConfig", self, f)
+    }
+}
+
+impl Drop for RedisConfig {
+    fn drop(&mut self) {
+        self.username.zeroize();
+    }
+}
+
+impl Describe for RedisTls {
+    fn describe(&self, view: &mut View) {
+        view.shown("servername", self.servername.as_str());
+        view.shown("rejectUnauthorized", self.reject_unauthorized);
+        view.optional("ca", self.ca.as_deref(), View::secret);
+    }
+}
+
+impl fmt::Debug for RedisTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        view::debug("RedisTls", self, f)
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroize;
 
 use super::view::{self, Describe, Extra, View};
 use super::{Context, Fields};
@@ -74,6 +75,12 @@ impl Describe for StripeConfig {
 impl fmt::Debug for StripeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         view::debug("StripeConfig", self, f)
+    }
+}
+
+impl Drop for StripeConfig {
+    fn drop(&mut self) {
+        self.public_key.zeroize();
     }
 }
 

@@ -51,9 +51,9 @@ impl View {
     }
 
     /// An object below.
-    pub(crate) fn object(&mut self, name: &str, describe: impl FnOnce(&mut Self)) {
+    pub(crate) fn described(&mut self, name: &str, value: &impl Describe) {
         let mut view = Self { exposes: self.exposes, object: Map::new() };
-        describe(&mut view);
+        value.describe(&mut view);
         self.object.insert(name.to_owned(), Value::Object(std::mem::take(&mut view.object)));
     }
 
