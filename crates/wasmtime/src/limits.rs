@@ -37,6 +37,9 @@ const PARTS: u32 = 8;
 const MEMORIES: u32 = 1;
 /// What an answer costs beside the instructions in the sandbox, about the time that the other side needs for it.
 pub(crate) const CALL: u64 = 20_000;
+/// The most bytes of one answer that shares the fuel of the call before: more than the largest config, with the one
+/// before it and what the environment holds.
+pub(crate) const ANSWER: usize = 4 << 20;
 /// Of an ended instance's tables, in bytes: emptied in place, which takes less than giving the pages back. They hold
 /// functions; the pages of a memory, which held secrets, are always given back.
 const TABLES: usize = 64 << 10;
@@ -84,6 +87,7 @@ impl Limits {
             }
             CallHook::CallingHost | CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
         });
+        store.set_hostcall_fuel(self.memory);
         self.refuel(store)
     }
 

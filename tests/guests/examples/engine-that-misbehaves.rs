@@ -1,4 +1,6 @@
-//! An engine that opens, and then names changed services without end.
+//! An engine that opens, and then does what the option `misdeed` says.
+
+use std::cell::Cell;
 
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "secrets", pub_export_macro: false });
@@ -6,10 +8,11 @@ mod bindings {
 
 use bindings::exports::permisos::secrets::engine::{
     self as wit, Connection, CustomConfig, DatabaseConfig, EmailConfig, Error, Event, Fetch, Fetched,
-    GovernmentPortalConfig, Guest, GuestEngine, Health, MonitoringConfig, Read, RedisConfig, Refreshed, SecurityConfig,
-    ServiceId, Snapshot, SnapshotFile, SourceKind, StripeConfig, Variable, VariableName,
+    GovernmentPortalConfig, Guest, GuestEngine, Health, Held, MonitoringConfig, OriginKind, Read, RedisConfig,
+    Refreshed, Request, SecurityConfig, ServiceId, Snapshot, SnapshotFile, SourceKind, Stage, StripeConfig, Variable,
+    VariableName,
 };
-use bindings::exports::permisos::secrets::types::{Service, Status};
+use bindings::exports::permisos::secrets::types::{Config, EventKind, Origin, Service, Status};
 
 struct Component;
 
@@ -21,9 +24,55 @@ impl Guest for Component {
     }
 }
 
-struct Engine;
+struct Engine {
+    misdeed: Misdeed,
+    has_changed: Cell<bool>,
+    fetches: Cell<u64>,
+}
 
-/// What its host has no time to ask.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Misdeed {
+    /// Names changed services without end.
+    ChangeForEver,
+    /// Asks for the same secret again and again.
+    FetchForEver,
+    /// Asks for nothing, again and again.
+    FetchNothing,
+    /// Asks for the secret of a service that nobody asked for.
+    FetchAnother,
+    /// Goes on holding its value once closed, and tells nobody that anything has changed.
+    IgnoreClose,
+    /// Tells of an event that is long.
+    LongEvent,
+    /// Answers for the database with the config of another service, as its value, the one before, or the fallback.
+    WrongConfig,
+    WrongPrevious,
+    WrongFallback,
+}
+
+const MISDEEDS: [(&str, Misdeed); 9] = [
+    ("change-for-ever", Misdeed::ChangeForEver),
+    ("fetch-for-ever", Misdeed::FetchForEver),
+    ("fetch-nothing", Misdeed::FetchNothing),
+    ("fetch-another", Misdeed::FetchAnother),
+    ("ignore-close", Misdeed::IgnoreClose),
+    ("long-event", Misdeed::LongEvent),
+    ("wrong-config", Misdeed::WrongConfig),
+    ("wrong-previous", Misdeed::WrongPrevious),
+    ("wrong-fallback", Misdeed::WrongFallback),
+];
+
+fn database() -> Config {
+    let [host, database, username, password, url, extra] =
+        ["db", "permisos", "app", "canary", "postgresql://app:canary@db:5432/permisos", "{}"].map(str::to_owned);
+    Config::Database(DatabaseConfig { host, port: 5432, database, username, password, ssl: None, url, extra })
+}
+
+fn monitoring() -> Config {
+    Config::Monitoring(MonitoringConfig { keys: vec![] })
+}
+
+/// What its host does not ask.
 macro_rules! unasked {
     ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {
         $(fn $name(&self, $(_: $argument),*) -> $answer {
@@ -33,12 +82,17 @@ macro_rules! unasked {
 }
 
 impl GuestEngine for Engine {
-    fn open(_: String, _: Vec<Variable>) -> Result<wit::Engine, Error> {
-        Ok(wit::Engine::new(Self))
+    fn open(options: String, _: Vec<Variable>) -> Result<wit::Engine, Error> {
+        let is_meant = |(name, _): &&(&str, Misdeed)| options.contains(&format!(r#""misdeed":"{name}""#));
+        let Some((_, misdeed)) = MISDEEDS.iter().find(is_meant) else { unreachable!() };
+        Ok(wit::Engine::new(Self { misdeed: *misdeed, has_changed: Cell::new(false), fetches: Cell::new(0) }))
     }
 
     fn source(&self) -> SourceKind {
-        SourceKind::Environment
+        match self.misdeed {
+            Misdeed::FetchForEver | Misdeed::FetchNothing | Misdeed::FetchAnother => SourceKind::Aws,
+            _ => SourceKind::Environment,
+        }
     }
 
     fn connection(&self) -> Connection {
@@ -59,22 +113,64 @@ impl GuestEngine for Engine {
     }
 
     fn poll_changed(&self) -> Option<ServiceId> {
-        Some(ServiceId::BuiltIn(Service::Database))
+        let is_told = self.has_changed.replace(true) && self.misdeed != Misdeed::ChangeForEver;
+        (!is_told).then_some(ServiceId::BuiltIn(Service::Database))
     }
 
     fn snapshot(&self, _: ServiceId) -> Option<Snapshot> {
-        Some(Snapshot { held: None, fallback: None, failure: None })
+        let wrong = |misdeed| if self.misdeed == misdeed { monitoring() } else { database() };
+        let held = Held {
+            config: wrong(Misdeed::WrongConfig),
+            previous: Some(wrong(Misdeed::WrongPrevious)),
+            version_id: "v1".to_owned(),
+            origin: OriginKind::SecretsManager,
+            fresh_until: u64::MAX,
+            usable_until: u64::MAX,
+        };
+        Some(Snapshot { held: Some(held), fallback: Some(wrong(Misdeed::WrongFallback)), failure: None })
     }
 
+    fn read(&self, _: ServiceId, _: u64) -> Result<Read, Error> {
+        Ok(Read { config: monitoring(), origin: Origin::Environment, previous: None })
+    }
+
+    fn poll_fetch(&self, _: u64) -> Option<Fetch> {
+        let id = self.fetches.replace(self.fetches.get() + 1);
+        let request = |service| Request {
+            service: ServiceId::BuiltIn(service),
+            secret_id: "test/database".to_owned(),
+            stage: Stage::Current,
+        };
+        let requests = match self.misdeed {
+            Misdeed::FetchForEver => vec![request(Service::Database)],
+            Misdeed::FetchAnother => vec![request(Service::Stripe)],
+            _ => vec![],
+        };
+        Some(Fetch { id, requests })
+    }
+
+    fn poll_timeout(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    fn poll_event(&self) -> Option<Event> {
+        let service = ServiceId::BuiltIn(Service::Database);
+        let kind = EventKind::Refreshed("long ".repeat(1 << 20));
+        (self.misdeed == Misdeed::LongEvent).then_some(Event { at: 0, service, kind })
+    }
+
+    fn handle_fetched(&self, _: u64, _: Fetched) {}
+
+    fn loaded(&self, _: u64) -> Option<Result<(), Error>> {
+        (self.source() == SourceKind::Environment).then_some(Ok(()))
+    }
+
+    fn close(&self) {}
+
     unasked! {
-        poll_fetch(u64) -> Option<Fetch>;
-        handle_fetched(u64, Fetched) -> ();
-        poll_timeout() -> Option<u64>;
-        poll_event() -> Option<Event>;
         restore(u64, String) -> ();
         refuse_snapshot(u64, String) -> ();
         poll_seal(u64) -> Option<String>;
-        loaded(u64) -> Option<Result<(), Error>>;
         refresh(ServiceId, u64) -> Result<Refreshed, Error>;
         refreshed(ServiceId) -> Option<Result<(), Error>>;
         database(u64) -> Result<DatabaseConfig, Error>;
@@ -85,9 +181,7 @@ impl GuestEngine for Engine {
         government_portal(u64) -> Result<GovernmentPortalConfig, Error>;
         monitoring(u64) -> Result<MonitoringConfig, Error>;
         custom(String, u64) -> Result<CustomConfig, Error>;
-        read(ServiceId, u64) -> Result<Read, Error>;
         read_json(ServiceId, u64) -> String;
-        close() -> ();
     }
 }
 
