@@ -284,10 +284,11 @@ impl IntoWit for core::Snapshot {
             fresh_until: fresh_until.0,
             usable_until: usable_until.0,
         };
+        let (state, fallback, failure) = self.into_state();
         wit::Snapshot {
-            held: self.held.map(held),
-            fallback: self.fallback.map(IntoWit::into_wit),
-            failure: self.failure.map(Into::into),
+            held: state.map(held),
+            fallback: fallback.map(IntoWit::into_wit),
+            failure: failure.map(Into::into),
         }
     }
 }
@@ -303,14 +304,24 @@ impl IntoWit for core::Violation {
 
 impl From<core::Error> for wit::Error {
     fn from(it: core::Error) -> Self {
-        let single = |error: &core::Error| wit_types::ServiceError {
-            kind: error.kind().into_wit(),
-            service: error.service().cloned().map(IntoWit::into_wit),
-            message: error.message().to_owned(),
-            violations: list(error.violations().to_vec()),
+        let single = |error: &core::Error| {
+            // The errors of several services sum up no others.
+            let (kind, service, message, violations, _) = error.as_parts();
+            wit_types::ServiceError {
+                kind: kind.into_wit(),
+                service: service.cloned().map(IntoWit::into_wit),
+                message: message.to_owned(),
+                violations: list(violations.to_vec()),
+            }
         };
-        let wit_types::ServiceError { kind, service, message, violations } = single(&it);
-        Self { kind, service, message, violations, errors: it.errors().iter().map(single).collect() }
+        let (kind, service, message, violations, errors) = it.as_parts();
+        Self {
+            kind: kind.into_wit(),
+            service: service.cloned().map(IntoWit::into_wit),
+            message: message.to_owned(),
+            violations: list(violations.to_vec()),
+            errors: errors.iter().map(single).collect(),
+        }
     }
 }
 

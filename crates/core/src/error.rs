@@ -216,6 +216,12 @@ impl Error {
         Self(Arc::new(Details { kind, service: Some(service), message, violations: vec![], errors: vec![] }))
     }
 
+    /// The error of every read once the secrets are closed.
+    pub fn closed(service: &ServiceId) -> Self {
+        let message = format!("{service} cannot be read: the secrets are closed; initialize again");
+        Self::of(service.clone(), ErrorKind::NotReady, message)
+    }
+
     /// The error for a service or custom secret that the options do not name.
     pub fn not_configured(service: &ServiceId) -> Self {
         let message = format!("{service} is not among the services and secrets of the options: add it there");
@@ -240,6 +246,13 @@ impl Error {
         errors: Vec<Self>,
     ) -> Self {
         Self(Arc::new(Details { kind, service, message, violations, errors }))
+    }
+
+    /// Everything that it holds, for where it goes into a sandbox or out of it: the arguments of
+    /// [`from_parts`](Self::from_parts).
+    pub fn as_parts(&self) -> (ErrorKind, Option<&ServiceId>, &str, &[Violation], &[Self]) {
+        let Details { kind, service, message, violations, errors } = &*self.0;
+        (*kind, service.as_ref(), message, violations, errors)
     }
 
     /// An error that lists everything that is wrong; the message repeats the list for those who see only it.

@@ -290,8 +290,7 @@ impl Slot {
 
     /// Forgets everything but how reads were answered.
     pub(crate) fn close(&mut self) {
-        let message = format!("{} cannot be read: the secrets are closed; initialize again", self.service);
-        let failure = Some(Error::of(self.service.clone(), ErrorKind::NotReady, message));
+        let failure = Some(Error::closed(&self.service));
         let counts = self.counts.clone();
         *self = Self { failure, counts, ..Self::new(self.service.clone(), self.secret_id.clone(), None) };
     }

@@ -374,7 +374,27 @@ impl FromWit<wit::Config> for core::Config {
     }
 }
 
-pub(crate) fn read(it: wit::Read) -> core::Read {
+/// Fails on the config of another service: readers rely on the pair.
+fn config_of(service: &core::ServiceId, it: wit::Config) -> Result<core::Config, Error> {
+    let config = core::Config::from_wit(it);
+    let meant = match &config {
+        core::Config::Custom(_) => None,
+        core::Config::Database(_) => Some(core::Service::Database),
+        core::Config::Email(_) => Some(core::Service::Email),
+        core::Config::GovernmentPortal(_) => Some(core::Service::GovernmentPortal),
+        core::Config::Monitoring(_) => Some(core::Service::Monitoring),
+        core::Config::Redis(_) => Some(core::Service::Redis),
+        core::Config::Security(_) => Some(core::Service::Security),
+        core::Config::Stripe(_) => Some(core::Service::Stripe),
+    };
+    let built_in = match service {
+        core::ServiceId::BuiltIn(service) => Some(*service),
+        core::ServiceId::Custom(_) => None,
+    };
+    if meant == built_in { Ok(config) } else { Err(unusable("a config of another service")) }
+}
+
+pub(crate) fn read(service: &core::ServiceId, it: wit::Read) -> Result<core::Read, Error> {
     let wit::Read { config, origin, previous } = it;
     let provenance = |wit_types::Provenance { version_id, freshness }| {
         (core::Freshness::from_wit(freshness), Some(version_id.into()))
@@ -384,27 +404,31 @@ pub(crate) fn read(it: wit::Read) -> core::Read {
         wit_types::Origin::SecretsManager(from) => (core::Origin::SecretsManager, provenance(from)),
         wit_types::Origin::Snapshot(from) => (core::Origin::Snapshot, provenance(from)),
     };
-    core::Read {
-        config: core::Config::from_wit(config),
+    Ok(core::Read {
+        config: config_of(service, config)?,
         origin,
         freshness,
         version_id,
-        previous: previous.map(core::Config::from_wit),
-    }
+        previous: previous.map(|it| config_of(service, it)).transpose()?,
+    })
 }
 
 /// The next state after the last one.
-pub(crate) fn snapshot(it: wit::Snapshot, last: &core::Snapshot) -> core::Snapshot {
-    let wit::Snapshot { held, fallback, failure } = it;
-    let held = held.map(|wit::Held { config, previous, version_id, origin, fresh_until, usable_until }| core::Held {
-        config: core::Config::from_wit(config),
-        previous: previous.map(core::Config::from_wit),
-        version_id: version_id.into(),
-        origin: core::Origin::from_wit(origin),
-        fresh_until: core::Timestamp(fresh_until),
-        usable_until: core::Timestamp(usable_until),
-    });
-    last.succeeded_by(held, fallback.map(core::Config::from_wit), failure.map(Error::from_wit))
+pub(crate) fn snapshot(it: wit::Snapshot, last: &core::Snapshot) -> Result<core::Snapshot, Error> {
+    let wit::Snapshot { held: good, fallback, failure } = it;
+    let config = |it| config_of(&last.service, it);
+    let held = |wit::Held { config: it, previous, version_id, origin, fresh_until, usable_until }| {
+        Ok(core::Held {
+            config: config(it)?,
+            previous: previous.map(config).transpose()?,
+            version_id: version_id.into(),
+            origin: core::Origin::from_wit(origin),
+            fresh_until: core::Timestamp(fresh_until),
+            usable_until: core::Timestamp(usable_until),
+        })
+    };
+    let held = good.map(held).transpose()?;
+    Ok(last.succeeded_by(held, fallback.map(config).transpose()?, failure.map(Error::from_wit)))
 }
 
 impl FromWit<wit_types::Violation> for core::Violation {
@@ -443,15 +467,25 @@ impl IntoWit for Error {
     type Wit = wit::Error;
 
     fn into_wit(self) -> wit::Error {
-        let violations = |error: &Self| error.violations().iter().cloned().map(IntoWit::into_wit).collect();
-        let single = |error: &Self| wit_types::ServiceError {
-            kind: error.kind().into_wit(),
-            service: error.service().cloned().map(IntoWit::into_wit),
-            message: error.message().to_owned(),
-            violations: violations(error),
+        let violations = |violations: &[core::Violation]| violations.iter().cloned().map(IntoWit::into_wit).collect();
+        let single = |error: &Self| {
+            // The errors of several services sum up no others.
+            let (kind, service, message, broken, _) = error.as_parts();
+            wit_types::ServiceError {
+                kind: kind.into_wit(),
+                service: service.cloned().map(IntoWit::into_wit),
+                message: message.to_owned(),
+                violations: violations(broken),
+            }
         };
-        let wit_types::ServiceError { kind, service, message, violations } = single(&self);
-        wit::Error { kind, service, message, violations, errors: self.errors().iter().map(single).collect() }
+        let (kind, service, message, broken, errors) = self.as_parts();
+        wit::Error {
+            kind: kind.into_wit(),
+            service: service.cloned().map(IntoWit::into_wit),
+            message: message.to_owned(),
+            violations: violations(broken),
+            errors: errors.iter().map(single).collect(),
+        }
     }
 }
 
@@ -486,7 +520,8 @@ fn secret_id(text: &str) -> Result<core::SecretId, Error> {
     core::SecretId::parse(text).map_err(|what| unusable(&format!("a secret's id {what}")))
 }
 
-fn unusable(what: &str) -> Error {
+/// The component is ended for it.
+pub(crate) fn unusable(what: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the component that holds the engine answers nonsense: {what}"))
 }
 

@@ -1,12 +1,12 @@
 //! The engine in its sandbox, driven by the client like core's own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs;
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use permisos_secrets_core::{
-    Connection, Event, Fetch, Fetched, Health, Read, Refresh, ServiceId, Snapshot, SnapshotFile, SourceKind, Status,
-    Timestamp,
+    Connection, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, Snapshot,
+    SnapshotFile, SourceKind, Stage, Status, Timestamp, Variables,
 };
 use serde_json::{Map, Value};
 use wasmtime::component::ResourceAny;
@@ -25,12 +25,21 @@ pub struct SandboxedEngine {
     source: SourceKind,
     connection: Connection,
     snapshot_file: Option<SnapshotFile>,
+    services: Vec<ServiceId>,
     /// The latest of each service: their reads are counted here, where they happen.
     snapshots: HashMap<ServiceId, Snapshot>,
-    /// Once the component has failed: services that were closed since.
-    closed: Vec<ServiceId>,
-    /// Once the component has failed: what it told last.
+    /// What was asked for and has not landed.
+    flights: HashMap<FetchId, Vec<(ServiceId, Stage)>>,
+    /// Once the component is gone: what it told last.
     last_health: Health,
+    /// Once closed: what is left to be published and told.
+    closed: Option<Closed>,
+}
+
+/// What is left when the component is gone because nobody needs it any more.
+struct Closed {
+    changed: BTreeSet<ServiceId>,
+    events: VecDeque<Event>,
 }
 
 /// A component that has not failed.
@@ -48,15 +57,16 @@ impl SandboxedEngine {
         options: &Map<String, Value>,
         variables: &HashMap<String, String>,
     ) -> Result<Self, Error> {
-        let options = Zeroizing::new(serde_json::to_string(options).unwrap_or_default());
+        let text = Zeroizing::new(serde_json::to_string(options).unwrap_or_default());
         let mut store = Store::new(component.engine(), limits.memory_limits());
         store.limiter(|bounds| bounds);
+        store.set_hostcall_fuel(limits.memory);
         limits.refuel(&mut store).map_err(|error| failed(&error))?;
         let component = component.instantiate(&mut store).map_err(|error| failed(&error))?;
         let exports = component.permisos_secrets_engine();
-        let names = exports.call_variable_names(&mut store, &options).map_err(|error| failed(&error))?;
-        let mut found = look_up(names, variables);
-        let opened = exports.engine().call_open(&mut store, &options, &found);
+        let names = exports.call_variable_names(&mut store, &text).map_err(|error| failed(&error))?;
+        let mut found = look_up(names, options, variables);
+        let opened = exports.engine().call_open(&mut store, &text, &found);
         wipe(&mut found);
         let engine = opened.map_err(|error| failed(&error))?.map_err(Error::from_wit)?;
         let mut running = Running { store, component, engine, limits };
@@ -65,17 +75,17 @@ impl SandboxedEngine {
         let snapshot_file = running.call(|engine, store, this| engine.call_snapshot_file(store, this))?;
         let services = running.call(|engine, store, this| engine.call_services(store, this))?;
         let health = running.call(|engine, store, this| engine.call_health(store, this, 0))?;
-        let empty = |service: wit::ServiceId| {
-            let service = ServiceId::from_wit(service);
-            (service.clone(), Snapshot::empty(service))
-        };
+        let services: Vec<_> = services.into_iter().map(ServiceId::from_wit).collect();
+        let empty = |service: &ServiceId| (service.clone(), Snapshot::empty(service.clone()));
         Ok(Self {
             source: SourceKind::from_wit(source),
             connection: Connection::from_wit(connection),
             snapshot_file: snapshot_file.map(SnapshotFile::from_wit),
-            snapshots: services.into_iter().map(empty).collect(),
-            closed: vec![],
+            snapshots: services.iter().map(empty).collect(),
+            services,
+            flights: HashMap::new(),
             last_health: convert::health(health)?,
+            closed: None,
             sandbox: Ok(running),
         })
     }
@@ -83,10 +93,13 @@ impl SandboxedEngine {
     /// Answers a read inside the sandbox. [`Secrets`](permisos_secrets::Secrets) answer from the last snapshot, without a
     /// call.
     pub fn read(&mut self, service: &ServiceId, now: Timestamp) -> Result<Read, Error> {
+        if self.closed.is_some() {
+            return self.snapshots.get(service).ok_or_else(|| Error::not_configured(service))?.read(now);
+        }
         let id = service.clone().into_wit();
-        self.call(|engine, store, this| engine.call_read(store, this, &id, now.0))?
-            .map(convert::read)
-            .map_err(Error::from_wit)
+        let read = self.call(|engine, store, this| engine.call_read(store, this, &id, now.0))?;
+        let read = convert::read(service, read.map_err(Error::from_wit)?);
+        self.or_end(read)
     }
 
     fn call<T>(
@@ -108,11 +121,41 @@ impl SandboxedEngine {
 
     /// A component that failed is ended: it cannot be entered again, and holds every secret.
     fn or_end<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error) = &answer {
+        if let (Err(error), Ok(_)) = (&answer, &self.sandbox) {
             tracing::error!("{error}");
             self.sandbox = Err(error.clone());
         }
         answer
+    }
+
+    /// Notes what is fetched from now on. The engine never asks for the same version twice at once: a component that did
+    /// could have its host fetch without bound.
+    fn depart(&mut self, fetch: Fetch) -> Result<Fetch, Error> {
+        let asked: Vec<_> = fetch.requests.iter().map(|Request { service, stage, .. }| (service, *stage)).collect();
+        let is_under_way = |(service, stage): &(&ServiceId, Stage)| {
+            self.flights.values().flatten().any(|(other, at)| (&other, at) == (service, stage))
+        };
+        let what = if asked.is_empty() {
+            "a fetch of nothing"
+        } else if asked.iter().any(|(service, _)| !self.snapshots.contains_key(service)) {
+            "a fetch for a service that is not among its own"
+        } else if self.flights.contains_key(&fetch.id)
+            || asked.iter().any(is_under_way)
+            || asked.iter().enumerate().any(|(index, request)| asked[..index].contains(request))
+        {
+            "a fetch of what is being fetched"
+        } else {
+            let asked = asked.into_iter().map(|(service, stage)| (service.clone(), stage)).collect();
+            self.flights.insert(fetch.id, asked);
+            return Ok(fetch);
+        };
+        Err(convert::unusable(what))
+    }
+
+    /// What every service answers once closed.
+    fn closed(&self, service: &ServiceId) -> Error {
+        let is_known = self.snapshots.contains_key(service);
+        if is_known { Error::closed(service) } else { Error::not_configured(service) }
     }
 }
 
@@ -122,6 +165,7 @@ impl Running {
         function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
     ) -> Result<T, Error> {
         self.limits.refuel(&mut self.store).map_err(|error| failed(&error))?;
+        self.store.set_hostcall_fuel(self.limits.memory);
         self.ask(function)
     }
 
@@ -130,6 +174,7 @@ impl Running {
         function: impl FnOnce(&GuestEngine<'_>, &mut Store<Bounds>, ResourceAny) -> wasmtime::Result<T>,
     ) -> Result<T, Error> {
         limits::charge(&mut self.store, limits::CALL).map_err(|error| failed(&error))?;
+        self.store.set_hostcall_fuel(limits::ANSWER.min(self.limits.memory));
         self.ask(function)
     }
 
@@ -156,16 +201,17 @@ impl DrivenEngine for SandboxedEngine {
     }
 
     fn services(&self) -> Vec<ServiceId> {
-        self.last_health.services.iter().map(|health| health.service.clone()).collect()
+        self.services.clone()
     }
 
     fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {
         let fetch = self.call(|engine, store, this| engine.call_poll_fetch(store, this, now.0)).ok()??;
-        let fetch = convert::fetch(fetch);
+        let fetch = convert::fetch(fetch).and_then(|fetch| self.depart(fetch));
         self.or_end(fetch).ok()
     }
 
     fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
+        self.flights.remove(&fetched.id);
         let mut fetched = fetched.into_wit();
         // If it fails it is ended, and whoever waits learns why from the next question.
         let _ = self.call(|engine, store, this| engine.call_handle_fetched(store, this, now.0, &fetched));
@@ -179,36 +225,57 @@ impl DrivenEngine for SandboxedEngine {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
+        if let Some(closed) = &mut self.closed {
+            return closed.events.pop_front();
+        }
         self.follow(|engine, store, this| engine.call_poll_event(store, this)).ok()?.map(Event::from_wit)
     }
 
     fn poll_changed(&mut self) -> Option<ServiceId> {
-        let changed = self.follow(|engine, store, this| engine.call_poll_changed(store, this));
-        changed.map_or_else(|_| self.closed.pop(), |changed| changed.map(ServiceId::from_wit))
+        if let Some(closed) = &mut self.closed {
+            return closed.changed.pop_first();
+        }
+        self.follow(|engine, store, this| engine.call_poll_changed(store, this)).ok()?.map(ServiceId::from_wit)
     }
 
     fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
+        let last = self.snapshots.get(service)?.clone();
         let id = service.clone().into_wit();
         let answer = self.follow(|engine, store, this| engine.call_snapshot(store, this, &id));
-        let last = self.snapshots.get_mut(service)?;
-        if let Ok(snapshot) = answer {
-            *last = convert::snapshot(snapshot?, last);
+        let snapshot = answer.and_then(|snapshot| snapshot.map(|it| convert::snapshot(it, &last)).transpose());
+        match self.or_end(snapshot) {
+            Ok(snapshot) => {
+                let snapshot = snapshot?;
+                self.snapshots.insert(service.clone(), snapshot.clone());
+                Some(snapshot)
+            }
+            Err(_) => Some(last),
         }
-        Some(last.clone())
     }
 
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>> {
+        if self.closed.is_some() {
+            let required = self.services.iter().filter(|service| !service.is_optional());
+            return Some(Error::several(required.map(Error::closed).collect()).map_or(Ok(()), Err));
+        }
         let loaded = self.call(|engine, store, this| engine.call_loaded(store, this, now.0));
         settled(loaded)
     }
 
     fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
+        if self.closed.is_some() {
+            let is_known = self.snapshots.contains_key(service);
+            return if is_known { Ok(Refresh::Current) } else { Err(Error::not_configured(service)) };
+        }
         let id = service.clone().into_wit();
         let refresh = self.call(|engine, store, this| engine.call_refresh(store, this, &id, now.0))?;
         refresh.map(Refresh::from_wit).map_err(Error::from_wit)
     }
 
     fn refreshed(&mut self, service: &ServiceId) -> Option<Result<(), Error>> {
+        if self.closed.is_some() {
+            return Some(Err(self.closed(service)));
+        }
         let id = service.clone().into_wit();
         settled(self.call(|engine, store, this| engine.call_refreshed(store, this, &id)))
     }
@@ -230,6 +297,7 @@ impl DrivenEngine for SandboxedEngine {
         let health = health.and_then(convert::health);
         match self.or_end(health) {
             Ok(health) => self.last_health = health,
+            Err(_) if self.closed.is_some() => {}
             Err(error) => {
                 self.last_health.status = Status::Unavailable;
                 for service in &mut self.last_health.services {
@@ -247,24 +315,46 @@ impl DrivenEngine for SandboxedEngine {
         self.last_health.clone()
     }
 
+    /// Whatever the component answers: every value is forgotten, and its memory is given back at once.
     fn close(&mut self) {
-        if self.call(|engine, store, this| engine.call_close(store, this)).is_err() {
-            for snapshot in self.snapshots.values_mut() {
-                *snapshot = snapshot.succeeded_by(None, None, None);
-            }
-            self.closed = self.snapshots.keys().cloned().collect();
+        let _ = self.call(|engine, store, this| engine.call_close(store, this));
+        let mut events = self.closed.take().map(|closed| closed.events).unwrap_or_default();
+        events.extend(std::iter::from_fn(|| self.poll_event()));
+        // The same at any time, since there is no value that has an age.
+        self.health(Timestamp(0));
+        for service in &mut self.last_health.services {
+            service.origin = None;
+            service.freshness = None;
+            service.age_ms = None;
+            service.version_id = None;
+            service.version_age_ms = None;
+            service.region = None;
+            service.next_refresh_ms = None;
+            service.last_error = Some(ErrorKind::NotReady);
         }
+        for (service, snapshot) in &mut self.snapshots {
+            *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));
+        }
+        self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; initialize again"));
+        self.closed = Some(Closed { changed: self.snapshots.keys().cloned().collect(), events });
     }
 }
 
-/// What the component asks for and the environment has.
-fn look_up(names: Vec<wit::VariableName>, variables: &HashMap<String, String>) -> Vec<wit::Variable> {
-    let variable = |wit::VariableName { name, names_file }| {
-        let value = variables.get(&name)?.clone();
-        let file = names_file.then(|| fs::read_to_string(&value).ok()).flatten();
-        Some(wit::Variable { name, value, file })
+/// What the component asks for and the environment has, of what core's engine would ask for: it chooses neither another
+/// variable nor which of them are read as files.
+fn look_up(
+    asked: Vec<wit::VariableName>,
+    options: &Map<String, Value>,
+    variables: &HashMap<String, String>,
+) -> Vec<wit::Variable> {
+    let asked: BTreeSet<String> = asked.into_iter().map(|wit::VariableName { name, names_file: _ }| name).collect();
+    let known: BTreeSet<String> = Options::variable_names(options).into_iter().collect();
+    let variable = |name: &String| {
+        let value = variables.get(name)?.clone();
+        let file = Variables::names_file(name).then(|| fs::read_to_string(&value).ok()).flatten();
+        Some(wit::Variable { name: name.clone(), value, file })
     };
-    names.into_iter().filter_map(variable).collect()
+    known.intersection(&asked).filter_map(variable).collect()
 }
 
 fn wipe(variables: &mut [wit::Variable]) {
@@ -293,4 +383,39 @@ fn failed(error: &wasmtime::Error) -> Error {
          to load anew"
     );
     Error::new(ErrorKind::Unavailable, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_gets_the_variables_of_the_engine_and_no_other() {
+        let file = tempfile::NamedTempFile::new().expect("the temporary folder is writable");
+        fs::write(&file, "text").expect("the temporary folder is writable");
+        let path = file.path().display().to_string();
+        let set = [("AWS_SECRET_ACCESS_KEY", "key"), ("DB_HOST", &path), ("RDS_CA_CERT_PATH", &path), ("TOKEN", "t")];
+        let variables = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let ask = |options: Value, names: &[(&str, bool)]| {
+            let name = |&(name, names_file): &(&str, bool)| wit::VariableName { name: name.to_owned(), names_file };
+            let options = options.as_object().cloned().unwrap_or_default();
+            let found = look_up(names.iter().map(name).collect(), &options, &variables);
+            found.into_iter().map(|wit::Variable { name, file, .. }| (name, file)).collect::<Vec<_>>()
+        };
+        let greedy = [
+            ("AWS_SECRET_ACCESS_KEY", false),
+            ("AWS_SECRET_ACCESS_KEY", true),
+            ("DB_HOST", true),
+            ("DB_HOST", true),
+            ("RDS_CA_CERT_PATH", false),
+            ("TOKEN", true),
+        ];
+        let (host, ca) = (("DB_HOST".to_owned(), None), ("RDS_CA_CERT_PATH".to_owned(), Some("text".to_owned())));
+        let none = serde_json::json!({});
+        assert_eq!(ask(none.clone(), &greedy), [host.clone(), ca.clone()]);
+        assert_eq!(ask(none, &[]), []);
+        let custom =
+            serde_json::json!({ "secrets": [{ "id": "a/b", "fields": { "token": { "variable": "TOKEN" } } }] });
+        assert_eq!(ask(custom, &greedy), [host, ca, ("TOKEN".to_owned(), None)]);
+    }
 }

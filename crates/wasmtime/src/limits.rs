@@ -9,10 +9,12 @@ use wasmtime::{
 
 use crate::host::SecretsCtx;
 
-/// What a component may use. It fits the engine with its most secrets, and most guests.
+/// What a component may use. By default it fits the engine with hundreds of secrets, of which it holds the payload, the
+/// config and what AWS answers meanwhile, and most guests.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most linear memory of one instance, in bytes. Default 64 MiB; more than that is not reserved.
+    /// The most linear memory of one component, in bytes: it has one memory and no more. Default 64 MiB; more than that
+    /// is not reserved.
     pub memory: usize,
     /// The most work of one call, in units of wasmtime's fuel, about an instruction each. Default 2,000,000,000, one or
     /// two seconds. Unlike a deadline it does not depend on how busy the machine is. What the host does for a guest counts
@@ -26,12 +28,18 @@ impl Default for Limits {
     }
 }
 
-/// Instances at once in one engine: each reserves address space, not memory.
+/// Instances at once in one engine: each reserves 4 GiB of address space, not of memory.
 const INSTANCES: u32 = 64;
-/// Core instances, memories and tables of one component: its own module, and what the component model puts around it.
+/// Core instances and tables of one component: its own module, and what the component model puts around it.
 const PARTS: u32 = 8;
+/// Memories of one component. With a second one it could have twice the bytes; and components inside it could pass texts
+/// from one memory to the other, which the host copies without asking for fuel.
+const MEMORIES: u32 = 1;
 /// What an answer costs beside the instructions in the sandbox, about the time that the other side needs for it.
 pub(crate) const CALL: u64 = 20_000;
+/// The most bytes of one answer that shares the fuel of the call before: more than the largest config, with the one
+/// before it and what the environment holds.
+pub(crate) const ANSWER: usize = 4 << 20;
 /// Of an ended instance's tables, in bytes: emptied in place, which takes less than giving the pages back. They hold
 /// functions; the pages of a memory, which held secrets, are always given back.
 const TABLES: usize = 64 << 10;
@@ -45,8 +53,11 @@ impl Limits {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES)
             .total_core_instances(INSTANCES * PARTS)
-            .total_memories(INSTANCES)
+            .total_memories(INSTANCES * MEMORIES)
             .total_tables(INSTANCES * PARTS)
+            .max_core_instances_per_component(PARTS)
+            .max_memories_per_component(MEMORIES)
+            .max_tables_per_component(PARTS)
             .max_memory_size(RESERVED)
             .table_keep_resident(TABLES);
         let mut config = Config::new();
@@ -64,8 +75,8 @@ impl Limits {
         })
     }
 
-    /// Holds a guest's store to the bounds, and gives it the fuel of one call. Fails where the engine is not of
-    /// [`config`](Self::config).
+    /// Holds a guest's store to the bounds, and gives it the fuel of one call: one component in one store. Fails where the
+    /// engine is not of [`config`](Self::config).
     pub fn hold<T: 'static>(self, store: &mut Store<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
         ctx(store.data_mut()).bounds = self.memory_limits();
         store.limiter(move |state| &mut ctx(state).bounds);
@@ -76,6 +87,7 @@ impl Limits {
             }
             CallHook::CallingHost | CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
         });
+        store.set_hostcall_fuel(self.memory);
         self.refuel(store)
     }
 
@@ -86,7 +98,13 @@ impl Limits {
 
     /// For the store's state: what [`Store::limiter`] takes.
     pub(crate) fn memory_limits(self) -> StoreLimits {
-        StoreLimitsBuilder::new().memory_size(self.memory).trap_on_grow_failure(true).build()
+        StoreLimitsBuilder::new()
+            .memory_size(self.memory)
+            .memories(MEMORIES as usize)
+            .instances(PARTS as usize)
+            .tables(PARTS as usize)
+            .trap_on_grow_failure(true)
+            .build()
     }
 }
 

@@ -1,17 +1,28 @@
 //! Every rule's vectors, on the component; and in every step it answers what core's engine answers.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use age::secrecy::ExposeSecret;
 
 use permisos_secrets::core::{
     Connection, Engine, Event, Fetch, Fetched, Health, Options, Read, ReadCounts, Refresh, Snapshot, SnapshotFile,
     SourceKind, Timestamp,
 };
-use permisos_secrets::{DrivenEngine, Error, ServiceId};
+use permisos_secrets::{DrivenEngine, Error, EventKind, Origin, Secrets, Service, ServiceId};
 use permisos_secrets_testkit::driven::{Driven, Open};
+use permisos_secrets_testkit::leak::CANARY;
 use permisos_secrets_testkit::vectors::run_all;
 use permisos_secrets_wasmtime::SandboxedEngine;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use support::Stored;
 use zeroize::Zeroizing;
 
 mod support;
@@ -22,7 +33,13 @@ impl Open for Component {
     const RUNTIME: &str = "component";
 
     fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> {
-        let native = Options::parse(options, variables.clone()).map(|(options, found)| Engine::new(options, found));
+        let native = Options::parse(options, variables.clone()).map(|(options, mut found)| {
+            let files = found.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
+            for (variable, path) in files.collect::<Vec<_>>() {
+                found = found.with_file(variable, fs::read_to_string(path).ok());
+            }
+            Engine::new(options, found)
+        });
         let sandboxed = support::sandbox().open(options, &variables);
         same("open", &native.as_ref().err(), &sandboxed.as_ref().err());
         Ok(Box::new(Twins { native: native?, sandboxed: sandboxed? }))
@@ -134,4 +151,82 @@ impl DrivenEngine for Twins {
 #[test]
 fn every_vector_holds() {
     assert!(run_all::<Driven<Component>>() >= 225, "vectors are missing");
+}
+
+/// One process after another, each with both engines, that seal into this folder.
+fn process(folder: &Path, payloads: Value) -> Secrets {
+    let file = json!({ "path": folder.join("snapshot"), "identityFile": folder.join("identity") });
+    Secrets::builder()
+        .environment("production")
+        .option("source", "aws")
+        .option("snapshot", file)
+        .option("environmentFallback", false)
+        .services(&[Service::Database])
+        .variables([])
+        .engine(|options, variables| Component::open(options, variables))
+        .connect(move |_, _| Arc::new(Stored::new(payloads)))
+        .build()
+        .unwrap()
+}
+
+/// What was stored while AWS answered, and what the next processes read and tell of it in an outage.
+#[tokio::test]
+async fn the_sealed_snapshot_crosses_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = age::x25519::Identity::generate();
+    let file = folder.path().join("identity");
+    fs::write(&file, identity.to_string().expose_secret()).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let sealed = folder.path().join("snapshot");
+    let payload = json!({ "host": "db", "database": "permisos", "username": "app", "password": CANARY });
+
+    let secrets = process(folder.path(), json!({ "database": payload }));
+    secrets.load().await.unwrap();
+    for _ in 0..3000 {
+        if sealed.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(secrets);
+
+    let outage = json!({ "database": "outage" });
+    let secrets = process(folder.path(), outage.clone());
+    secrets.load().await.unwrap();
+    assert_eq!(secrets.read(&Service::Database.into()).unwrap().origin, Origin::Snapshot);
+    assert!(secrets.database().unwrap().password.expose_secret() == CANARY, "the password differs");
+    drop(secrets);
+
+    fs::write(&sealed, "no snapshot").unwrap();
+    let secrets = process(folder.path(), outage);
+    let mut events = secrets.subscribe();
+    secrets.load().await.unwrap_err();
+    let event = events.next_event().await.unwrap();
+    assert!(matches!(event.kind, EventKind::Invalid { version_id: None, .. }), "{event:?}");
+}
+
+/// The text of the file that `RDS_CA_CERT_PATH` names is handed in, since the component has no files; so is that there
+/// is none.
+#[test]
+fn the_certificate_file_crosses() {
+    let vectors = include_str!("../../../tests/vectors/payloads/database.json");
+    let vectors: Vec<Value> = serde_json::from_str(vectors).unwrap();
+    let with_ca = vectors.iter().find(|vector| vector["rule"] == "ca is accepted as PEM").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, with_ca["payload"]["ssl"]["ca"].as_str().unwrap()).unwrap();
+    let read = |path: &Path| {
+        let variables =
+            [("DATABASE_URL", "postgresql://app:word@db/permisos"), ("RDS_CA_CERT_PATH", path.to_str().unwrap())];
+        let builder = Secrets::builder().environment("test").services(&[Service::Database]);
+        let secrets = builder
+            .variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
+            .engine(|options, variables| Component::open(options, variables))
+            .build()
+            .unwrap();
+        secrets.database()
+    };
+    let ca = read(file.path()).unwrap().ssl.as_ref().unwrap().ca.clone();
+    assert_eq!(ca.as_deref(), with_ca["payload"]["ssl"]["ca"].as_str());
+    let error = read(Path::new("/nowhere/ca.pem")).unwrap_err();
+    assert!(error.message().contains("RDS_CA_CERT_PATH"), "{error}");
 }

@@ -215,6 +215,47 @@ fn a_guest_that_misbehaves_ends_alone_and_leaks_nothing() {
     }
 }
 
+/// Many memories within the bound of each are no way to more of it, in the pool or out of it.
+#[test]
+fn a_guest_has_one_memory() {
+    let memories = |count: usize| {
+        let instance = "(core instance (instantiate $m))\n";
+        format!("(component (core module $m (memory 64)) {})", instance.repeat(count))
+    };
+    let several = "(component (core module $m (memory 64) (memory 64)) (core instance (instantiate $m)))";
+    let pooled = Limits::engine().unwrap();
+    assert!(instantiate(&pooled, &memories(1)).is_ok());
+    for guest in [memories(2), memories(8), several.to_owned()] {
+        let error = format!("{:#}", instantiate(&pooled, &guest).unwrap_err());
+        assert!(
+            error.contains("the configured maximum of 1") || error.contains("the per-instance limit of 1"),
+            "{error}"
+        );
+    }
+    let on_demand = Engine::new(wasmtime::Config::new().consume_fuel(true)).unwrap();
+    assert!(instantiate(&on_demand, &memories(1)).is_ok());
+    let error = format!("{:#}", instantiate(&on_demand, &memories(2)).unwrap_err());
+    assert!(error.contains("memory count too high"), "{error}");
+}
+
+#[test]
+fn a_guest_has_few_instances_and_tables() {
+    let pooled = Limits::engine().unwrap();
+    for part in ["", "(table 1 funcref)"] {
+        let instances = "(core instance (instantiate $m))\n".repeat(64);
+        let guest = format!("(component (core module $m {part}) {instances})");
+        let error = format!("{:#}", instantiate(&pooled, &guest).unwrap_err());
+        assert!(error.contains("exceeds the configured maximum of 8 in the pooling"), "{error}");
+    }
+}
+
+fn instantiate(engine: &Engine, guest: &str) -> wasmtime::Result<()> {
+    let component = Component::new(engine, wat::parse_str(guest).unwrap())?;
+    let mut store = Store::new(engine, SecretsCtx::new(secrets(), all()));
+    Limits::default().hold(&mut store, |ctx| ctx)?;
+    Linker::new(engine).instantiate(&mut store, &component).map(drop)
+}
+
 #[test]
 fn what_the_host_does_for_a_guest_is_work_of_the_guests() {
     let secrets = secrets();

@@ -3,13 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use permisos_secrets::{ErrorKind, Secrets, SecretsBuilder, Service, Status};
+use permisos_secrets::core::{Fetch, Fetched, Timestamp};
+use permisos_secrets::{Error, ErrorKind, Secrets, SecretsBuilder, Service, Source, Status};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::{Map, Value, json};
 use support::{Stored, load};
+use tracing_subscriber::util::SubscriberInitExt;
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Engine, ModuleVersionStrategy, Store};
 
@@ -122,13 +127,106 @@ fn wrong_options_are_told_as_ever() {
     assert_eq!(error, native);
 }
 
+/// Secrets of an engine that does what the misdeed says. Its source never answers.
+fn misbehaving(misdeed: &str) -> Secrets {
+    struct Never;
+    impl Source for Never {
+        fn fetch<'a>(&'a self, _: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    let sandbox = SANDBOX.get_or_init(|| Sandbox::new(&support::guest("engine-that-misbehaves")).unwrap());
+    let sandbox = sandbox.clone().with_limits(Limits { fuel: 50_000_000, ..Limits::default() });
+    let builder = Secrets::builder().option("misdeed", misdeed).variables([]).engine(sandbox.engine());
+    builder.connect(|_, _| Arc::new(Never)).build().unwrap()
+}
+
 #[tokio::test]
-async fn answers_without_end_are_ended() {
-    let sandbox = Sandbox::new(&support::guest("engine-without-end")).unwrap();
-    let sandbox = sandbox.with_limits(Limits { fuel: 10_000_000, ..Limits::default() });
-    let secrets = Secrets::builder().variables([]).engine(sandbox.engine()).build().unwrap();
-    let error = secrets.load().await.unwrap_err();
-    assert!(error.message().contains("did not end within its limit of work"), "{error}");
+async fn a_component_that_misbehaves_is_ended() {
+    for (misdeed, expected) in [
+        ("change-for-ever", "did not end within its limit of work"),
+        ("fetch-another", "answers nonsense: a fetch for a service that is not among its own"),
+        ("fetch-for-ever", "answers nonsense: a fetch of what is being fetched"),
+        ("fetch-nothing", "answers nonsense: a fetch of nothing"),
+        ("long-event", "fuel allocated for hostcalls has been exhausted"),
+        ("wrong-config", "answers nonsense: a config of another service"),
+        ("wrong-previous", "answers nonsense: a config of another service"),
+        ("wrong-fallback", "answers nonsense: a config of another service"),
+    ] {
+        let secrets = misbehaving(misdeed);
+        let loaded = tokio::time::timeout(Duration::from_mins(1), secrets.load()).await;
+        let error = loaded.unwrap_or_else(|_| panic!("{misdeed} is not ended")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{misdeed}");
+        assert!(error.message().contains(expected), "{misdeed}: {error}");
+        let database = secrets.database().map(|database| database.host.clone());
+        if misdeed.starts_with("wrong") {
+            assert_eq!(database.unwrap_err().kind(), ErrorKind::NotReady, "{misdeed}");
+        } else {
+            assert_eq!(database.unwrap(), "db", "{misdeed}");
+        }
+    }
+}
+
+#[test]
+fn a_read_of_another_services_config_ends_the_component() {
+    let sandbox = Sandbox::new(&support::guest("engine-that-misbehaves")).unwrap();
+    let options = json!({ "misdeed": "ignore-close" }).as_object().unwrap().clone();
+    let mut engine = sandbox.open(&options, &HashMap::new()).unwrap();
+    for _ in 0..2 {
+        let error = engine.read(&Service::Database.into(), Timestamp(0)).unwrap_err();
+        assert!(error.message().contains("answers nonsense: a config of another service"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn close_forgets_every_value_whatever_the_component_does() {
+    let secrets = misbehaving("ignore-close");
+    secrets.load().await.unwrap();
+    assert_eq!(secrets.database().unwrap().host, "db");
+    secrets.close();
+    let closed = secrets.database().unwrap_err();
+    assert_eq!(closed, Error::closed(&Service::Database.into()));
+    assert_eq!(secrets.load().await.unwrap_err(), closed);
+}
+
+/// Sixty-four instances are all there are: each closed one has given its memory back, though its secrets are still there.
+#[tokio::test]
+async fn close_ends_the_component_at_once() {
+    let mut closed = vec![];
+    for _ in 0..130 {
+        let secrets = builder(support::sandbox(), &stored()).build().unwrap();
+        secrets.load().await.unwrap();
+        secrets.close();
+        assert_eq!(secrets.refresh(&Service::Database.into()).await, Ok(()));
+        closed.push(secrets);
+    }
+}
+
+/// Health is asked every few seconds.
+#[tokio::test]
+async fn what_ended_a_component_is_logged_once() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl io::Write for Log {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(text)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let _guard = tracing_subscriber::fmt().with_writer(move || writer.clone()).set_default();
+    let secrets = misbehaving("wrong-config");
+    secrets.load().await.unwrap_err();
+    for _ in 0..3 {
+        assert_eq!(secrets.health().status, Status::Unavailable);
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("a config of another service").count(), 1, "{log}");
 }
 
 #[test]

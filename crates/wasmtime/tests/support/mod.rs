@@ -43,7 +43,8 @@ pub(crate) fn sandbox() -> &'static Sandbox {
     SANDBOX.get_or_init(|| load(compiled()).expect("it is that of this version"))
 }
 
-/// Payloads by service, or by `{service}@AWSPREVIOUS`, and the version of the current ones.
+/// Payloads by service, or by `{service}@AWSPREVIOUS`, and the version of the current ones. `"outage"` in the place of one:
+/// AWS cannot be reached.
 pub(crate) struct Stored(Mutex<(Value, &'static str)>);
 
 impl Stored {
@@ -65,13 +66,15 @@ impl Source for Stored {
                 Stage::Current => (request.service.to_string(), *version),
                 Stage::Previous => (format!("{}@AWSPREVIOUS", request.service), "v0"),
             };
-            let payload = payloads.get(key).map(|payload| Payload {
+            let stored = payloads.get(key);
+            let payload = stored.filter(|payload| *payload != "outage").map(|payload| Payload {
                 text: Some(payload.to_string().into()),
                 version_id: version.to_owned(),
                 created_at: None,
                 region: None,
             });
-            let missing = || Failure { kind: ErrorKind::NotFound, message: "not stored".to_owned(), retry_after: None };
+            let kind = if stored.is_some() { ErrorKind::Unavailable } else { ErrorKind::NotFound };
+            let missing = || Failure { kind, message: "not there".to_owned(), retry_after: None };
             Outcome { service: request.service.clone(), stage: request.stage, result: payload.ok_or_else(missing) }
         });
         let fetched = Fetched { id: fetch.id, outcomes: outcomes.collect(), calls: vec![] };
