@@ -1,6 +1,6 @@
 //! AWS Secrets Manager through the AWS SDK.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
@@ -30,6 +30,9 @@ const BATCH_LIMIT: usize = 20;
 const PAGE_LIMIT: usize = BATCH_LIMIT + 1;
 /// Single calls under way at once.
 const CONCURRENCY: usize = 8;
+/// A hyphen and six letters or digits, which AWS appends to a secret's name in its ARN.
+const ARN_SUFFIX: usize = 7;
+
 /// Fetches from AWS Secrets Manager: one batch for all that is due, regions in order.
 pub struct AwsSource {
     connection: Connection,
@@ -122,6 +125,7 @@ impl AwsSource {
                 break;
             };
             let lost = lost(&fetched);
+            single.extend(chunk.iter().filter(|key| !fetched.contains_key(*key)).cloned());
             results.extend(fetched);
             if let Some(failure) = lost {
                 results.extend(missing(&batch, &results, &failure));
@@ -192,9 +196,11 @@ struct Regional {
 }
 
 impl Regional {
-    /// One batch with all its pages; `None` if the role may not call it, or the server does not know it.
+    /// One batch with all its pages; `None` if the role may not call it, or the server does not know it. Without a result
+    /// is a key whose name was answered, but for another: that one has to be asked for alone.
     async fn batch(&self, keys: &[Key], calls: &Calls) -> Option<Results> {
         let mut results = Results::new();
+        let mut names = HashSet::new();
         let ids: Vec<String> = keys.iter().map(|(id, _)| self.localised(id)).collect();
         let mut token: Option<String> = None;
         for _ in 0..PAGE_LIMIT {
@@ -213,21 +219,20 @@ impl Regional {
                 }
             };
             for entry in page.secret_values.unwrap_or_default() {
-                let is_this = |(index, (id, _)): &(usize, &Key)| {
-                    entry.arn.as_deref() == Some(&ids[*index]) || entry.name.as_deref() == Some(name_of(id))
-                };
-                let found: Vec<Key> = keys.iter().enumerate().filter(is_this).map(|(_, key)| key.clone()).collect();
+                let (arn, name) = (entry.arn.unwrap_or_default(), entry.name.unwrap_or_default());
                 let (version, created) = (entry.version_id.as_deref(), entry.created_date.as_ref());
                 let payload = self.payload(entry.secret_string, version, created);
-                results.extend(found.into_iter().map(|key| (key, payload.clone())));
+                results.extend(self.answered(keys, &arn, &name).map(|key| (key.clone(), payload.clone())));
+                names.insert(name);
             }
             for error in page.errors.unwrap_or_default() {
                 let code = error.error_code.as_deref().unwrap_or_default();
                 let message = format!("BatchGetSecretValue in {} answered {} for it", self.region, table::shown(code));
                 let failure = failure(table::kind(code, 400), &message);
                 let id = error.secret_id.unwrap_or_default();
-                let found = keys.iter().enumerate().find(|(index, (it, _))| ids[*index] == id || name_of(it) == id);
-                results.extend(found.map(|(_, key)| (key.clone(), Err(failure))));
+                let name = SecretId::parse(&id).as_ref().map(name_of).unwrap_or_default().to_owned();
+                results.extend(self.answered(keys, &id, &name).map(|key| (key.clone(), Err(failure.clone()))));
+                names.insert(name);
             }
             // A token that does not change would go on for ever.
             let next = page.next_token.filter(|next| !next.is_empty() && token.as_ref() != Some(next));
@@ -237,8 +242,21 @@ impl Regional {
             token = next;
         }
         let message = format!("BatchGetSecretValue in {} answered neither a value nor an error for it", self.region);
-        results.extend(missing(keys, &results, &failure(ErrorKind::NotFound, &message)));
+        let absent: Vec<Key> = keys.iter().filter(|(id, _)| !names.contains(name_of(id))).cloned().collect();
+        results.extend(missing(&absent, &results, &failure(ErrorKind::NotFound, &message)));
         Some(results)
+    }
+
+    /// The keys that an answer is for: those that are its ARN, else those that are its name. An ARN's name alone says
+    /// nothing, for another account may have a secret of the same one.
+    fn answered<'k>(&self, keys: &'k [Key], arn: &str, name: &str) -> impl Iterator<Item = &'k Key> {
+        let by_arn = |(id, _): &&Key| matches!(id, SecretId::Arn(_)) && is_arn(arn, &self.localised(id));
+        let by_name = |(id, _): &&Key| matches!(id, SecretId::Name(it) if it.as_str() == name);
+        let mut found: Vec<&Key> = keys.iter().filter(by_arn).collect();
+        if found.is_empty() {
+            found = keys.iter().filter(by_name).collect();
+        }
+        found.into_iter()
     }
 
     /// One secret, with the stage that is asked for: emulators and tools differ about the default.
@@ -325,6 +343,16 @@ fn name_of(id: &SecretId) -> &str {
     match id {
         SecretId::Arn(arn) => arn.name(),
         SecretId::Name(name) => name.as_str(),
+    }
+}
+
+/// Whether the ARN that was answered is the one asked for, which AWS takes without the suffix that it appended, too.
+fn is_arn(answered: &str, asked: &str) -> bool {
+    let is_whole = SecretId::parse(asked).is_ok_and(|id| !asked.ends_with(&format!(":{}", name_of(&id))));
+    match answered.strip_prefix(asked) {
+        Some("") => true,
+        Some(suffix) => !is_whole && suffix.starts_with('-') && suffix.len() == ARN_SUFFIX,
+        None => false,
     }
 }
 

@@ -14,6 +14,7 @@ use permisos_secrets_core::{
     Connection, ErrorKind, Failure, Fetch, FetchId, Fetched, Operation, Payload, Request, Stage,
 };
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use support::server::{Reply, Seen, Server, fetch, request};
 
@@ -129,6 +130,47 @@ async fn errors_of_single_items_are_read() {
     assert!(result(&fetched, "a").is_ok());
     assert_eq!(failure(&fetched, "b").kind, ErrorKind::NotFound);
     assert_no_leak(&format!("{fetched:?}"), "a failure");
+}
+
+#[tokio::test]
+async fn a_secret_of_the_same_name_in_another_account_is_another() {
+    let server = Server::start(|seen| {
+        let owned = |account: &str, name: &str| {
+            let arn = format!("arn:aws:secretsmanager:us-east-1:{account}:secret:{name}-AbCdEf");
+            json!({ "ARN": arn, "Name": name, "VersionId": "v1", "SecretString": account })
+        };
+        let denied = json!({ "SecretId": "arn:aws:secretsmanager:us-east-1:444444444444:secret:a/b-AbCdEf",
+            "ErrorCode": "AccessDeniedException" });
+        let accounts = ["111111111111", "222222222222", "333333333333"].map(|account| owned(account, "a/b"));
+        assert_eq!(seen.operation, "BatchGetSecretValue");
+        Reply::json(200, &json!({ "SecretValues": accounts, "Errors": [denied] }))
+    })
+    .await;
+    let arn = |account: &str, suffix: &str| format!("arn:aws:secretsmanager:us-east-1:{account}:secret:a/b{suffix}");
+    let (whole, partial) = (arn("111111111111", "-AbCdEf"), arn("222222222222", ""));
+    let denied = arn("444444444444", "-AbCdEf");
+    let source = source(&server.connection(&["us-east-1"]));
+    let fetched = source.fetch(&fetch(&["a/b", &denied, &partial, &whole])).await;
+    for (id, account) in [(&*whole, "111111111111"), (&*partial, "222222222222"), ("a/b", "333333333333")] {
+        let text = result(&fetched, id).as_ref().unwrap().text.as_ref().unwrap();
+        assert_eq!(text.expose_secret(), account, "{id}");
+    }
+    assert_eq!(failure(&fetched, &denied).kind, ErrorKind::AccessDenied);
+}
+
+#[tokio::test]
+async fn what_a_batch_answers_for_another_of_the_name_is_asked_for_alone() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
+    let server = Server::start(|seen| match seen.body["SecretId"].as_str() {
+        None => Reply::json(200, &json!({ "SecretValues": [value("a")] })),
+        Some(_) => Reply::error(400, "ResourceNotFoundException", ""),
+    })
+    .await;
+    let fetched = source(&server.connection(&["us-east-1"])).fetch(&fetch(&["a", "b", arn])).await;
+    assert!(result(&fetched, arn).is_ok());
+    assert_eq!((failure(&fetched, "a").kind, failure(&fetched, "b").kind), (ErrorKind::NotFound, ErrorKind::NotFound));
+    let alone: Vec<_> = server.seen().iter().map(|it| it.body["SecretId"].clone()).collect();
+    assert_eq!(alone, [Value::Null, json!("a")]);
 }
 
 #[tokio::test]
