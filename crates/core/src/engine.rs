@@ -35,6 +35,8 @@ pub struct Engine {
     changed: BTreeSet<ServiceId>,
     fetches: FetchCounts,
     sealed_at: Option<Timestamp>,
+    /// What was sealed last could not be written: it is sealed again then.
+    seal_again: Option<Timestamp>,
     /// The snapshot on disk is another environment's: it is left alone.
     is_foreign: bool,
     is_closed: bool,
@@ -71,6 +73,7 @@ impl Engine {
             changed: BTreeSet::new(),
             fetches: FetchCounts::default(),
             sealed_at: None,
+            seal_again: None,
             is_foreign: false,
             is_closed: false,
         };
@@ -157,7 +160,7 @@ impl Engine {
 
     /// When to call [`poll_fetch`](Self::poll_fetch) again, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.slots.values().filter_map(Slot::timeout).min()
+        self.slots.values().filter_map(Slot::timeout).chain(self.seal_again).min()
     }
 
     /// The next event, oldest first.
@@ -202,6 +205,7 @@ impl Engine {
     /// Tells every service that the driver could not open or write the sealed snapshot, and why. The message goes on
     /// from "the sealed snapshot".
     pub fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
+        self.seal_again = self.sealed_at.map(|_| now + SEAL_INTERVAL);
         let services: Vec<ServiceId> = self.options.service_ids().collect();
         for service in services {
             self.with(&service, now, |_, around| {
@@ -212,16 +216,19 @@ impl Engine {
     }
 
     /// What to encrypt and write as the sealed snapshot now, if there is something new: a version that it lacks, or, at
-    /// most once a minute, a confirmation that makes a value last longer. **Holds every secret value.**
+    /// most once a minute, a confirmation that makes a value last longer, or what could not be written. **Holds every
+    /// secret value.**
     pub fn poll_seal(&mut self, now: Timestamp) -> Option<Zeroizing<String>> {
         if !self.options.seals() || self.is_foreign {
             return None;
         }
         let rests = self.sealed_at.is_some_and(|at| now < at + SEAL_INTERVAL);
         let is_new = |slot: &Slot| slot.is_unsealed || (!rests && slot.is_confirmed_after(self.sealed_at));
-        if !self.slots.values().any(is_new) {
+        let is_again = self.seal_again.is_some_and(|at| at <= now);
+        if !is_again && !self.slots.values().any(is_new) {
             return None;
         }
+        self.seal_again = None;
         self.sealed_at = Some(now);
         self.slots.values_mut().for_each(|slot| slot.is_unsealed = false);
         let today = self.options.today(now);
@@ -278,6 +285,7 @@ impl Engine {
     /// Forgets every value and asks for nothing more: reads answer `NotReady`. An outcome still to come is ignored.
     pub fn close(&mut self) {
         self.is_closed = true;
+        self.seal_again = None;
         self.variables = Variables::default();
         for (service, slot) in &mut self.slots {
             slot.close();

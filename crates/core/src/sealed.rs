@@ -37,6 +37,9 @@ pub(crate) struct Item<'t> {
     pub(crate) service: ServiceId,
     pub(crate) secret_id: SecretId,
     version_id: String,
+    /// When the version was made, by AWS's clock.
+    #[serde(default)]
+    created_at: Option<UnixTime>,
     region: Option<String>,
     fetched_at: UnixTime,
     /// As it was stored: JSON inside JSON, neither escaped nor copied.
@@ -72,6 +75,7 @@ impl<'t> Item<'t> {
             service: service.clone(),
             secret_id: secret_id.clone(),
             version_id: payload.version_id.clone(),
+            created_at: payload.created_at,
             region: payload.region.clone(),
             fetched_at: at,
             payload: serde_json::from_str(payload.text.as_ref()?.expose_secret()).ok()?,
@@ -79,9 +83,9 @@ impl<'t> Item<'t> {
     }
 
     pub(crate) fn into_sealed(self) -> Sealed {
-        let Self { version_id, region, fetched_at, payload, .. } = self;
+        let Self { version_id, created_at, region, fetched_at, payload, .. } = self;
         let text = Some(payload.get().into());
-        Sealed { payload: Payload { text, version_id, created_at: None, region }, fetched_at }
+        Sealed { payload: Payload { text, version_id, created_at, region }, fetched_at }
     }
 }
 

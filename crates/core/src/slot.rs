@@ -441,7 +441,7 @@ impl Slot {
                     self.look_back(created_at, around);
                 }
                 entry.parsed.config = old.parsed.config;
-                entry.payload.created_at = old.payload.created_at;
+                entry.payload.created_at = old.payload.created_at.or(entry.payload.created_at);
                 EventKind::Refreshed { version_id: to }
             }
             Some(old) => {

@@ -121,9 +121,30 @@ fn secrets_manager_takes_over_by_itself() {
         process.fetch(2000, &value(version));
         let read = process.0.read(&redis(), Timestamp(2000)).unwrap();
         assert_eq!((read.origin, read.version_id.as_deref()), (Origin::SecretsManager, Some(version)));
-        assert_eq!(process.0.health(Timestamp(2000)).status, Status::Healthy);
+        let health = process.0.health(Timestamp(2000));
+        assert_eq!((health.status, health.services[0].version_age_ms.is_some()), (Status::Healthy, true));
         assert_eq!(process.events(), ["recovered", event]);
     }
+}
+
+#[test]
+fn a_version_keeps_its_age_through_a_restart() {
+    let mut process = Process::start(5, &json!({}), Some(&sealed()));
+    process.fetch(0, &failure("SECRETS_UNAVAILABLE"));
+    assert_eq!(process.0.health(Timestamp(0)).services[0].version_age_ms, Some(STARTED_AT + 5 * HOUR));
+}
+
+#[test]
+fn what_could_not_be_written_is_sealed_again_after_a_minute() {
+    let mut process = Process::start(0, &json!({}), None);
+    process.fetch(0, &value("v1"));
+    assert!(process.seal(0).is_some());
+    process.0.refuse_snapshot(Timestamp(1000), "could not be written: the disk is full");
+    assert_eq!(process.seal(60_999), None);
+    assert_eq!(process.0.poll_timeout(), Some(Timestamp(61_000)));
+    assert!(process.seal(61_000).is_some());
+    assert_eq!(process.seal(61_001), None);
+    assert!(process.0.poll_timeout() > Some(Timestamp(61_001)), "the driver is not woken again for it");
 }
 
 #[test]
