@@ -266,6 +266,29 @@ async fn a_replica_is_asked_by_its_own_arn() {
 }
 
 #[tokio::test]
+async fn a_replica_without_the_secret_leaves_the_primary_unavailable() {
+    let server = Server::start(|seen| match (seen.region.as_str(), seen.body["SecretId"].as_str()) {
+        ("us-east-1", _) => Reply::error(503, "", ""),
+        ("us-west-2", Some(_)) => Reply::error(400, "ResourceNotFoundException", ""),
+        ("us-west-2", None) => Reply::json(200, &json!({ "SecretValues": [value("a")] })),
+        _ => single(seen),
+    })
+    .await;
+    let regions = Connection { regions: vec!["us-east-1".into(), "us-west-2".into()], ..patient(&server) };
+    let fetched = source(&regions).fetch(&fetch(&["a", "monitoring"])).await;
+    assert!(result(&fetched, "a").is_ok());
+    for fetched in [fetched, source(&regions).fetch(&fetch(&["monitoring"])).await] {
+        let failure = failure(&fetched, "monitoring");
+        assert_eq!(failure.kind, ErrorKind::Unavailable);
+        assert!(failure.message.contains("in us-east-1 answered"), "{}", failure.message);
+        assert!(failure.message.contains("; ") && failure.message.contains("in us-west-2 answered"));
+    }
+    let third = Connection { regions: ["us-east-1", "us-west-2", "eu-west-1"].map(Into::into).into(), ..regions };
+    let fetched = source(&third).fetch(&fetch(&["monitoring"])).await;
+    assert_eq!(result(&fetched, "monitoring").as_ref().unwrap().region.as_deref(), Some("eu-west-1"));
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_unavailable() {
     let server = Server::start(good).await;
     let mut connection = patient(&server);
