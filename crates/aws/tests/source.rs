@@ -7,7 +7,10 @@ mod support;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use permisos_secrets::Source;
 use permisos_secrets_aws::AwsSource;
 use permisos_secrets_core::{
@@ -296,6 +299,24 @@ async fn a_refused_connection_is_unavailable() {
     let fetched = source(&connection).fetch(&fetch(&["a"])).await;
     assert_eq!(failure(&fetched, "a").kind, ErrorKind::Unavailable);
     assert_eq!(fetched.calls[0].error, Some(ErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn credentials_out_of_reach_are_unavailable_and_none_at_all_are_not() {
+    type Fault = fn() -> CredentialsError;
+    let refused: Fault = || CredentialsError::provider_error(ConnectorError::io(CANARY.into()));
+    let late: Fault = || CredentialsError::provider_error(ConnectorError::timeout(CANARY.into()));
+    let none: Fault = || CredentialsError::not_loaded(ConnectorError::io(CANARY.into()));
+    for (fault, kind) in
+        [(refused, ErrorKind::Unavailable), (late, ErrorKind::Timeout), (none, ErrorKind::Unauthenticated)]
+    {
+        let server = Server::start(good).await;
+        let credentials = provide_credentials_fn(move || async move { Err(fault()) });
+        let source = AwsSource::new(&patient(&server)).with_credentials(SharedCredentialsProvider::new(credentials));
+        let fetched = source.fetch(&fetch(&["a"])).await;
+        assert_eq!(failure(&fetched, "a").kind, kind);
+        assert_no_leak(&format!("{fetched:?}"), "a failure");
+    }
 }
 
 #[tokio::test]
