@@ -12,6 +12,7 @@ use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use permisos_secrets_core::{Connection, ErrorKind, Failure};
@@ -87,6 +88,12 @@ pub(crate) fn describe<E>(place: &str, error: &SdkError<E, HttpResponse>) -> Fai
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
+    if let Some(kind) = credentials_out_of_reach(error) {
+        let message =
+            format!("{place} was not sent: the provider of its credentials (STS, SSO or a metadata service) ");
+        let what = if kind == ErrorKind::Timeout { "did not answer in time" } else { "could not be reached" };
+        return failure(kind, &(message + what));
+    }
     if is_credentials(error) {
         let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
         return failure(ErrorKind::Unauthenticated, &message);
@@ -126,6 +133,20 @@ pub(crate) fn failure(kind: ErrorKind, message: &str) -> Failure {
 
 fn is_credentials(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(<dyn StdError>::is::<CredentialsError>)
+}
+
+/// Whether there may well be credentials, only not now. A chain that found none is not meant: its last link, a metadata
+/// service, is out of reach wherever there is none.
+fn credentials_out_of_reach(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+    let cause = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
+    match cause {
+        CredentialsError::ProviderTimedOut(_) => Some(ErrorKind::Timeout),
+        CredentialsError::ProviderError(_) => {
+            let lost = causes(cause).find_map(|cause| cause.downcast_ref::<ConnectorError>())?;
+            Some(if lost.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Unavailable })
+        }
+        _ => None,
+    }
 }
 
 /// What is wrong with the server's certificate, if that is why there is no connection.

@@ -99,7 +99,10 @@ impl AwsSource {
             if fetched.values().any(|result| is_kind(result, ErrorKind::Unauthenticated)) {
                 region.disconnect().await;
             }
-            results.extend(fetched);
+            for (key, result) in fetched {
+                let result = merged(results.remove(&key), result);
+                results.insert(key, result);
+            }
         }
         let outcomes = fetch.requests.iter().filter_map(|request| {
             let result = results.get(&(request.secret_id.clone(), request.stage))?.clone();
@@ -326,6 +329,16 @@ fn missing(keys: &[Key], results: &Results, failure: &Failure) -> Results {
 /// Whether another region may do better: after a time-out, a lost connection or a 5xx, not after an answer.
 fn moves_on(result: &Result<Payload, Failure>) -> bool {
     is_kind(result, ErrorKind::Timeout) || is_kind(result, ErrorKind::Unavailable)
+}
+
+/// What two regions make of a secret, in their order. A replica that does not have it says nothing about the primary.
+fn merged(before: Option<Result<Payload, Failure>>, result: Result<Payload, Failure>) -> Result<Payload, Failure> {
+    match (before, result) {
+        (Some(Err(before)), Err(absent)) if absent.kind == ErrorKind::NotFound => {
+            Err(Failure { message: format!("{}; {}", before.message, absent.message), ..before })
+        }
+        (_, result) => result,
+    }
 }
 
 /// Why nothing of a chunk came from a region: the rest is not asked of it, or two hundred secrets would wait for ten

@@ -7,7 +7,10 @@ mod support;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use permisos_secrets::Source;
 use permisos_secrets_aws::AwsSource;
 use permisos_secrets_core::{
@@ -266,6 +269,29 @@ async fn a_replica_is_asked_by_its_own_arn() {
 }
 
 #[tokio::test]
+async fn a_replica_without_the_secret_leaves_the_primary_unavailable() {
+    let server = Server::start(|seen| match (seen.region.as_str(), seen.body["SecretId"].as_str()) {
+        ("us-east-1", _) => Reply::error(503, "", ""),
+        ("us-west-2", Some(_)) => Reply::error(400, "ResourceNotFoundException", ""),
+        ("us-west-2", None) => Reply::json(200, &json!({ "SecretValues": [value("a")] })),
+        _ => single(seen),
+    })
+    .await;
+    let regions = Connection { regions: vec!["us-east-1".into(), "us-west-2".into()], ..patient(&server) };
+    let fetched = source(&regions).fetch(&fetch(&["a", "monitoring"])).await;
+    assert!(result(&fetched, "a").is_ok());
+    for fetched in [fetched, source(&regions).fetch(&fetch(&["monitoring"])).await] {
+        let failure = failure(&fetched, "monitoring");
+        assert_eq!(failure.kind, ErrorKind::Unavailable);
+        assert!(failure.message.contains("in us-east-1 answered"), "{}", failure.message);
+        assert!(failure.message.contains("; ") && failure.message.contains("in us-west-2 answered"));
+    }
+    let third = Connection { regions: ["us-east-1", "us-west-2", "eu-west-1"].map(Into::into).into(), ..regions };
+    let fetched = source(&third).fetch(&fetch(&["monitoring"])).await;
+    assert_eq!(result(&fetched, "monitoring").as_ref().unwrap().region.as_deref(), Some("eu-west-1"));
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_unavailable() {
     let server = Server::start(good).await;
     let mut connection = patient(&server);
@@ -273,6 +299,24 @@ async fn a_refused_connection_is_unavailable() {
     let fetched = source(&connection).fetch(&fetch(&["a"])).await;
     assert_eq!(failure(&fetched, "a").kind, ErrorKind::Unavailable);
     assert_eq!(fetched.calls[0].error, Some(ErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn credentials_out_of_reach_are_unavailable_and_none_at_all_are_not() {
+    type Fault = fn() -> CredentialsError;
+    let refused: Fault = || CredentialsError::provider_error(ConnectorError::io(CANARY.into()));
+    let late: Fault = || CredentialsError::provider_error(ConnectorError::timeout(CANARY.into()));
+    let none: Fault = || CredentialsError::not_loaded(ConnectorError::io(CANARY.into()));
+    for (fault, kind) in
+        [(refused, ErrorKind::Unavailable), (late, ErrorKind::Timeout), (none, ErrorKind::Unauthenticated)]
+    {
+        let server = Server::start(good).await;
+        let credentials = provide_credentials_fn(move || async move { Err(fault()) });
+        let source = AwsSource::new(&patient(&server)).with_credentials(SharedCredentialsProvider::new(credentials));
+        let fetched = source.fetch(&fetch(&["a"])).await;
+        assert_eq!(failure(&fetched, "a").kind, kind);
+        assert_no_leak(&format!("{fetched:?}"), "a failure");
+    }
 }
 
 #[tokio::test]

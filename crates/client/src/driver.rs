@@ -96,7 +96,14 @@ impl Driver {
             return Err(Error::new(ErrorKind::ConfigInvalid, message));
         };
         if !self.is_running.swap(true, Ordering::AcqRel) {
-            runtime.spawn(self.clone().run(source.clone()));
+            // Made here, not in the loop: the runtime may end before it polls the loop for the first time.
+            let flights = Flights { driver: self.clone(), tasks: JoinSet::new(), ids: HashMap::new() };
+            let running = runtime.spawn(self.clone().run(flights, source.clone()));
+            // A runtime that is ending drops what is spawned in it: who waits would start the loop again and again.
+            if running.is_finished() && !*self.is_closed.borrow() {
+                let message = "the tokio runtime is shutting down: call `load` and `refresh` in another one";
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            }
         }
         Ok(())
     }
@@ -143,8 +150,7 @@ impl Driver {
         }
     }
 
-    async fn run(self: Arc<Self>, source: Arc<dyn Source>) {
-        let mut flights = Flights { driver: self.clone(), tasks: JoinSet::new(), ids: HashMap::new() };
+    async fn run(self: Arc<Self>, mut flights: Flights, source: Arc<dyn Source>) {
         let mut sealing = JoinSet::new();
         let mut closing = self.is_closed.subscribe();
         loop {

@@ -247,6 +247,32 @@ fn a_runtime_that_ends_leaves_nobody_waiting_in_another() {
 }
 
 #[test]
+fn a_runtime_that_ends_before_it_polls_the_loop_leaves_nobody_waiting() {
+    let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
+    runtime().block_on(async {
+        tokio::select! {
+            biased;
+            _ = secrets.load() => unreachable!("the loop was not polled yet"),
+            () = async {} => {}
+        }
+    });
+    block_on(secrets.load()).unwrap();
+    block_on(secrets.refresh(&redis())).unwrap();
+}
+
+#[test]
+fn a_runtime_that_is_shutting_down_is_told_and_another_one_goes_on() {
+    let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
+    let ending = runtime();
+    let handle = ending.handle().clone();
+    drop(ending);
+    let error = handle.block_on(secrets.load()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.message().contains("is shutting down"), "{error}");
+    block_on(secrets.load()).unwrap();
+}
+
+#[test]
 fn secrets_and_their_futures_go_to_any_thread() {
     fn goes<T: Send>(_: &T) {}
     fn is_shared<T: Send + Sync>(_: &T) {}
