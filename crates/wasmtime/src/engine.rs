@@ -317,9 +317,13 @@ impl DrivenEngine for SandboxedEngine {
 
     /// Whatever the component answers: every value is forgotten, and its memory is given back at once.
     fn close(&mut self) {
+        let changed = self.services.iter().cloned().collect();
+        if let Some(closed) = &mut self.closed {
+            closed.changed = changed;
+            return;
+        }
         let _ = self.call(|engine, store, this| engine.call_close(store, this));
-        let mut events = self.closed.take().map(|closed| closed.events).unwrap_or_default();
-        events.extend(std::iter::from_fn(|| self.poll_event()));
+        let events = std::iter::from_fn(|| self.poll_event()).collect();
         // The same at any time, since there is no value that has an age.
         self.health(Timestamp(0));
         for service in &mut self.last_health.services {
@@ -336,7 +340,7 @@ impl DrivenEngine for SandboxedEngine {
             *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));
         }
         self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; initialize again"));
-        self.closed = Some(Closed { changed: self.snapshots.keys().cloned().collect(), events });
+        self.closed = Some(Closed { changed, events });
     }
 }
 

@@ -9,8 +9,8 @@ use wasmtime::{
 
 use crate::host::SecretsCtx;
 
-/// What a component may use. By default it fits the engine with hundreds of secrets, of which it holds the payload, the
-/// config and what AWS answers meanwhile, and most guests.
+/// What a component may use. By default it fits the engine with most catalogues, though not with a thousand secrets of the
+/// 65,536 bytes that Secrets Manager stores at most, and most guests.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most linear memory of one component, in bytes: it has one memory and no more. Default 64 MiB; more than that
@@ -70,7 +70,11 @@ impl Limits {
         Engine::new(&Self::config()).map_err(|error| {
             Error::new(
                 ErrorKind::ConfigInvalid,
-                format!("wasmtime does not run on this machine: {}", error.root_cause()),
+                format!(
+                    "wasmtime does not run on this machine: {}; the pool reserves 4 GiB of address space for each of \
+                     {INSTANCES} instances, which `ulimit -v` has to allow",
+                    error.root_cause()
+                ),
             )
         })
     }

@@ -230,3 +230,32 @@ fn the_certificate_file_crosses() {
     let error = read(Path::new("/nowhere/ca.pem")).unwrap_err();
     assert!(error.message().contains("RDS_CA_CERT_PATH"), "{error}");
 }
+
+/// Asked for everything once closed: first with a fetch and events under way, and then again.
+#[test]
+fn closed_engines_answer_the_same() {
+    let custom = json!([{ "id": "a/b", "fields": { "token": { "variable": "TOKEN" } } }]);
+    for source in ["aws", "environment"] {
+        let options = json!({ "environment": "test", "source": source, "secrets": custom, "startedAt": 0, "seed": 0 });
+        let variables = [("REDIS_URL".to_owned(), "redis://cache".to_owned())].into();
+        let mut twins = Component::open(options.as_object().unwrap(), variables).unwrap();
+        let fetch = twins.poll_fetch(Timestamp(1));
+        twins.refuse_snapshot(Timestamp(1), "is refused");
+        for now in [Timestamp(2), Timestamp(3)] {
+            twins.close();
+            while let Some(service) = twins.poll_changed() {
+                assert!(twins.snapshot(&service).unwrap().config(now).is_err(), "{service} is read once closed");
+            }
+            while twins.poll_event().is_some() {}
+            for service in twins.services().into_iter().chain([ServiceId::from("c/d")]) {
+                let _ = (twins.refresh(&service, now), twins.refreshed(&service), twins.snapshot(&service));
+            }
+            let _ = (twins.loaded(now), twins.poll_fetch(now), twins.poll_seal(now), twins.poll_timeout());
+            twins.health(now);
+            if let Some(fetch) = &fetch {
+                twins.handle_fetched(now, Fetched { id: fetch.id, outcomes: vec![], calls: vec![] });
+            }
+            twins.health(now);
+        }
+    }
+}

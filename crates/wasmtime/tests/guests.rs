@@ -87,6 +87,17 @@ fn a_guest_reads_what_it_is_granted() {
     assert_eq!(answer.unwrap(), "db.internal:5432, user of 3 characters");
 }
 
+#[test]
+fn the_guest_of_the_docs_is_one_that_runs() {
+    let docs = include_str!("../../../docs/hosts.md");
+    let (_, shown) = docs.split_once("```rust\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let guest = include_str!("../../../tests/guests/examples/application.rs");
+    let (_, guest) = guest.split_once("\n\n").unwrap();
+    assert_eq!(shown, guest.replace("../../wit", "wit"));
+    assert_eq!(run("application", "", &all()).unwrap().unwrap(), "db.internal:5432");
+}
+
 /// Every field of every config, each with a value of its own, arrives in its place.
 #[tokio::test]
 async fn a_guest_reads_everything_that_its_host_holds() {

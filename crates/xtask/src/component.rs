@@ -33,8 +33,10 @@ const NO_ENGINES: [(&str, &str, &str); 5] = [
 
 /// Builds and checks everything, and lets the tests that follow know where it is.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    workspace.shell.set_var("PERMISOS_COMPONENT", build(workspace)?);
-    workspace.shell.set_var("PERMISOS_GUESTS", guests(workspace)?);
+    let (component, guests) = (build(workspace)?, guests(workspace)?);
+    println!("For tests alone: PERMISOS_COMPONENT={} PERMISOS_GUESTS={}", component.display(), guests.display());
+    workspace.shell.set_var("PERMISOS_COMPONENT", component);
+    workspace.shell.set_var("PERMISOS_GUESTS", guests);
     Ok(())
 }
 

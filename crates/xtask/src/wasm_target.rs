@@ -31,11 +31,15 @@ enum Origin {
 }
 
 impl Origin {
-    fn choose(is_installed: bool, has_rustup: bool, auto_install: Option<&str>) -> Self {
-        match (is_installed, has_rustup, auto_install) {
-            (true, _, _) => Self::Installed,
-            (false, true, None | Some("1")) => Self::Rustup,
-            (false, _, _) => Self::Debian,
+    /// Rustup is asked last: to ask whether it is there may make it download a toolchain.
+    fn choose(is_installed: bool, auto_install: Option<&str>, has_rustup: impl FnOnce() -> bool) -> Self {
+        let may_download = matches!(auto_install, None | Some("1"));
+        if is_installed {
+            Self::Installed
+        } else if may_download && has_rustup() {
+            Self::Rustup
+        } else {
+            Self::Debian
         }
     }
 }
@@ -46,8 +50,8 @@ impl Compiler {
         let shell = &workspace.shell;
         let sysroot = PathBuf::from(cmd!(shell, "rustc --print sysroot").quiet().read()?);
         let is_installed = sysroot.join("lib/rustlib").join(TARGET).join("lib").exists();
-        let has_rustup = cmd!(shell, "rustup --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
-        match Origin::choose(is_installed, has_rustup, std::env::var("RUSTUP_AUTO_INSTALL").ok().as_deref()) {
+        let has_rustup = || cmd!(shell, "rustup --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+        match Origin::choose(is_installed, std::env::var("RUSTUP_AUTO_INSTALL").ok().as_deref(), has_rustup) {
             Origin::Installed => Ok(Self::Installed),
             Origin::Rustup => {
                 cmd!(shell, "rustup target add {TARGET}").run()?;
@@ -174,20 +178,20 @@ mod tests {
     #[test]
     fn the_target_that_is_there_is_used() {
         for auto_install in [None, Some("0"), Some("1")] {
-            assert_eq!(Origin::choose(true, true, auto_install), Origin::Installed);
+            assert_eq!(Origin::choose(true, auto_install, || panic!("it is asked")), Origin::Installed);
         }
     }
 
     #[test]
     fn rustup_adds_the_target_where_it_may_download() {
-        assert_eq!(Origin::choose(false, true, None), Origin::Rustup);
-        assert_eq!(Origin::choose(false, true, Some("1")), Origin::Rustup);
+        assert_eq!(Origin::choose(false, None, || true), Origin::Rustup);
+        assert_eq!(Origin::choose(false, Some("1"), || true), Origin::Rustup);
     }
 
     #[test]
     fn debian_has_it_where_rustup_may_not_or_is_not_there() {
-        assert_eq!(Origin::choose(false, true, Some("0")), Origin::Debian);
-        assert_eq!(Origin::choose(false, false, None), Origin::Debian);
+        assert_eq!(Origin::choose(false, Some("0"), || panic!("it is asked")), Origin::Debian);
+        assert_eq!(Origin::choose(false, None, || false), Origin::Debian);
     }
 
     #[test]
