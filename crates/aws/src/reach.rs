@@ -1,5 +1,6 @@
 //! How AWS is reached, and what its failures mean: the same for the source and for the administrator's calls.
 
+use std::env;
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -42,10 +44,10 @@ pub(crate) async fn reach(
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<Reached, Failure> {
     let http = aws_smithy_http_client::Builder::new();
-    let http = match connection.role_arn {
-        // Reading the system's certificates takes milliseconds: not for a server without TLS.
-        None if is_plain(connection) => http.build_http(),
-        _ => http.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https(),
+    let http = if needs_tls(connection) {
+        http.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
+    } else {
+        http.build_http()
     };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
@@ -78,9 +80,13 @@ pub(crate) async fn reach(
     Ok(Reached { region, config: config.build(), endpoint_url })
 }
 
-/// Whether the endpoint given has no TLS.
-fn is_plain(connection: &Connection) -> bool {
-    connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"))
+/// Reading the system's certificates takes milliseconds: not for a server without TLS, where no provider of credentials
+/// is asked either.
+fn needs_tls(connection: &Connection) -> bool {
+    let is_plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
+    let is_named =
+        connection.role_arn.is_some() || connection.profile.is_some() || env::var_os("AWS_PROFILE").is_some();
+    !is_plain || is_named || env::var_os("AWS_ACCESS_KEY_ID").is_none()
 }
 
 /// What happened at a place (an operation in a region), in our own words: a server's may quote anything.
@@ -93,6 +99,14 @@ where
             format!("{place} was not sent: the provider of its credentials (STS, SSO or a metadata service) ");
         let what = if kind == ErrorKind::Timeout { "did not answer in time" } else { "could not be reached" };
         return failure(kind, &(message + what));
+    }
+    if let Some(code) = refused_role(error) {
+        let message = format!(
+            "{place} was not sent: sts:AssumeRole answered {}; allow it on the role, and the caller in the role's trust \
+             policy",
+            table::shown(code)
+        );
+        return failure(ErrorKind::Unauthenticated, &message);
     }
     if is_credentials(error) {
         let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
@@ -129,6 +143,14 @@ pub(crate) fn answered(place: &str, code: &str, status: u16, request_id: &str) -
 
 pub(crate) fn failure(kind: ErrorKind, message: &str) -> Failure {
     Failure { kind, message: message.to_owned(), retry_after: None }
+}
+
+/// STS's answer, where it is why there are no credentials.
+fn refused_role<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e str> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>() {
+        Some(SdkError::ServiceError(answer)) => answer.err().code(),
+        _ => None,
+    })
 }
 
 fn is_credentials(error: &(dyn StdError + 'static)) -> bool {

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use permisos_secrets_core::{
-    Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId, Timestamp,
+    Connection, Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId,
+    Timestamp,
 };
 use tokio::runtime::Handle;
 use tokio::task::{self, JoinError, JoinSet};
@@ -18,8 +19,9 @@ use crate::source::Source;
 use crate::sync::broadcast::error::{RecvError, TryRecvError};
 use crate::sync::{Mutex, MutexGuard, Notify, broadcast, watch};
 
-/// A source bounds its own time; this ends one that does not, so that the secret can be tried again.
-const FETCH_LIMIT: Duration = Duration::from_mins(2);
+/// A source bounds its own time, by the time-out in each region; one that takes so much longer is ended, so that the
+/// secret can be tried again.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Notices kept for a subscriber that is slow; it is told if it missed some.
 const NOTICE_LIMIT: usize = 1024;
 
@@ -37,6 +39,7 @@ pub enum Notice {
 /// The engine and all who wait for it.
 pub(crate) struct Driver {
     engine: Mutex<Box<dyn DrivenEngine>>,
+    fetch_limit: Duration,
     pub(crate) published: Published,
     started: Instant,
     is_running: AtomicBool,
@@ -52,7 +55,10 @@ pub(crate) type Seal = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 impl Driver {
     pub(crate) fn new(engine: Box<dyn DrivenEngine>, seal: Option<Seal>) -> Self {
+        let Connection { regions, timeout, .. } = engine.connection();
+        let regions = u32::try_from(regions.len()).unwrap_or(u32::MAX).max(1);
         let driver = Self {
+            fetch_limit: timeout.saturating_mul(regions).saturating_add(PATIENCE),
             published: Published::new(&engine.services()),
             engine: Mutex::new(engine),
             started: Instant::now(),
@@ -158,7 +164,8 @@ impl Driver {
             if let Some(fetch) = fetch {
                 let id = fetch.id;
                 let source = source.clone();
-                let flight = flights.tasks.spawn(async move { fetch_within_limit(&*source, &fetch).await });
+                let limit = self.fetch_limit;
+                let flight = flights.tasks.spawn(async move { fetch_within(limit, &*source, &fetch).await });
                 flights.ids.insert(flight.id(), id);
             }
             if sealing.is_empty() {
@@ -278,9 +285,9 @@ fn far_future() -> Instant {
     Instant::now() + Duration::from_hours(24)
 }
 
-async fn fetch_within_limit(source: &dyn Source, fetch: &Fetch) -> Fetched {
-    timeout(FETCH_LIMIT, source.fetch(fetch)).await.unwrap_or_else(|_| {
-        let message = format!("the source did not answer within {} s", FETCH_LIMIT.as_secs());
+async fn fetch_within(limit: Duration, source: &dyn Source, fetch: &Fetch) -> Fetched {
+    timeout(limit, source.fetch(fetch)).await.unwrap_or_else(|_| {
+        let message = format!("the source did not answer within {} s", limit.as_secs());
         let failure = Failure { kind: ErrorKind::Timeout, message, retry_after: None };
         let outcomes = fetch.requests.iter().map(|request| Outcome {
             service: request.service.clone(),

@@ -92,6 +92,16 @@ async fn an_outage_keeps_the_last_good_value_and_its_end_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_has_the_time_of_all_its_regions() {
+    let source = Scripted::new(Behaviour::Hang);
+    let options = json!({ "services": ["redis"], "timeout": 60, "regions": ["us-east-1", "us-west-2", "eu-west-1"] });
+    let secrets = secrets(&source, &options);
+    assert!(timeout(Duration::from_secs(299), secrets.load()).await.is_err(), "three minutes, and two of patience");
+    let error = secrets.load().await.unwrap_err();
+    assert!(error.message().contains("did not answer within 300 s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_hears_of_a_rotation_already_reads_it() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["database"] }));

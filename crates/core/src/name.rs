@@ -151,6 +151,14 @@ impl SecretId {
         }
     }
 
+    /// The secret's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Arn(arn) => arn.name(),
+            Self::Name(name) => name.as_str(),
+        }
+    }
+
     /// The resource to name in an IAM policy. The six question marks are the suffix that AWS appends.
     pub fn resource(&self) -> String {
         match self {

@@ -594,8 +594,9 @@ impl Slot {
                 "check that the secret's KMS key is enabled and that its policy lets the role decrypt".to_owned()
             }
             ErrorKind::NotFound => format!(
-                "create it in that region (aws secretsmanager create-secret --name {secret_id} --secret-string \
-                 file://secret.json), restore it if it is scheduled for deletion, or give its name in `secretIds`"
+                "create it in that region (aws secretsmanager create-secret --name {} --secret-string \
+                 file://secret.json), restore it if it is scheduled for deletion, or give its name in `secretIds`",
+                secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
             ErrorKind::Unauthenticated => "give the process credentials: the instance's or task's role, a profile, \

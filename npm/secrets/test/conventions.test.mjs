@@ -25,6 +25,7 @@ before(async () => {
     for await (const chunk of request) body += chunk;
     const [, key, region] = /Credential=([^/]+)\/\d+\/([^/]+)/.exec(request.headers.authorization) ?? [];
     seen.push({ key, region, path: request.url, role: new URLSearchParams(body).get('RoleArn') });
+    if (body.includes('denied')) return response.writeHead(403, { 'content-type': 'text/xml' }).end(denied());
     if (!body.startsWith('{')) return response.setHeader('content-type', 'text/xml').end(assumed());
     const value = { Name: 'x', ARN: 'arn:x', VersionId: 'v1', SecretString: '{"host":"cache"}' };
     response.setHeader('content-type', 'application/x-amz-json-1.1').end(JSON.stringify(value));
@@ -46,6 +47,11 @@ function assumed() {
   return `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
     <AccessKeyId>ASSUMED</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>x</SessionToken>
     <Expiration>${expiration}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`;
+}
+
+function denied() {
+  return `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+    <Code>AccessDenied</Code><Message>denied to CANARY</Message></Error><RequestId>x</RequestId></ErrorResponse>`;
 }
 
 /** Loads one secret in a process with these variables and no others; answers what it prints. */
@@ -94,6 +100,13 @@ test('a role is assumed with the credentials found, and asks with its own', asyn
     ['PLAIN', ROLE],
     ['ASSUMED', null],
   ]);
+});
+
+test('a role that may not be assumed is told apart from credentials that are missing', async () => {
+  const variables = { ...KEYS, AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_STS: url };
+  const message = await load({ endpointUrl: url, roleArn: `${ROLE}-denied` }, variables);
+  assert.match(message, /sts:AssumeRole answered AccessDenied; allow it on the role/);
+  assert.doesNotMatch(message, /CANARY/);
 });
 
 test('without a region, or credentials, the message says what to give', async () => {
