@@ -260,6 +260,9 @@ fn a_rotation_by_function_is_done_when_the_new_version_is_current_also_through_a
     let mut bench = Bench::migrated();
     let before = bench.run(&["history", "database", "-e", "production", "--json"]).json();
     let seen = with_function(&mut bench, Some(4), started);
+    let field = bench.run(&[&ROTATE[..], &["--field", "password"]].concat());
+    assert_eq!((field.code, field.err.contains("leave out --field")), (78, true), "{}", field.err);
+    assert!(!seen.lock().unwrap().iter().any(|it| it == "RotateSecret"), "nothing is rotated");
     let ran = bench.run(&[&ROTATE[..], &["--json"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
