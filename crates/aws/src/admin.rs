@@ -22,6 +22,8 @@ use crate::table;
 /// How often a page of events is asked for again, and how long after the last time.
 const THROTTLED_TRIES: usize = 10;
 const THROTTLED_WAIT: Duration = Duration::from_secs(1);
+/// What makes a version at each call: without an answer nobody knows whether it did.
+const AMBIGUOUS: [&str; 2] = ["secretsmanager:PutSecretValue", "secretsmanager:RotateSecret"];
 /// Pages of one listing: an account has quotas, a server that repeats itself has none.
 const PAGE_LIMIT: usize = 1000;
 
@@ -147,8 +149,10 @@ pub struct TrailEvent {
     pub at: UnixTime,
     /// The operation, e.g. `GetSecretValue`.
     pub operation: String,
-    /// Who, as an ARN where there is one.
+    /// Who, as an ARN where there is one; else account and id, which is all that is told of another account.
     pub principal: String,
+    /// The account of who did it, where it is told.
+    pub account: Option<String>,
     /// In which region.
     pub region: String,
     /// From which address.
@@ -414,6 +418,9 @@ impl Clients {
             ErrorKind::NotFound => {
                 format!("; is there such a secret in {}, and not scheduled for deletion?", self.region)
             }
+            ErrorKind::Timeout | ErrorKind::Unavailable if AMBIGUOUS.contains(&action) => {
+                "; it may have been done all the same: look with `history` before you try again".into()
+            }
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "; try again".into(),
             ErrorKind::Unauthenticated => {
                 "; give credentials: a profile by --profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into()
@@ -467,6 +474,7 @@ impl From<&Value> for TrailEvent {
             event["CloudTrailEvent"].as_str().and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let outer = |name: &str| event[name].as_str().map(str::to_owned);
+        let account = text("/userIdentity/accountId");
         let seconds = event["EventTime"].as_f64().unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as it should")]
         let at = UnixTime((seconds * 1000.0) as u64);
@@ -474,9 +482,11 @@ impl From<&Value> for TrailEvent {
             at,
             operation: text("/eventName").or_else(|| outer("EventName")).unwrap_or_default(),
             principal: text("/userIdentity/arn")
+                .or_else(|| Some(format!("{}/{}", account.as_ref()?, text("/userIdentity/principalId")?)))
                 .or_else(|| outer("Username"))
                 .or_else(|| text("/userIdentity/invokedBy"))
                 .unwrap_or_default(),
+            account,
             region: text("/awsRegion").unwrap_or_default(),
             address: text("/sourceIPAddress").unwrap_or_default(),
             // Rotations, which Secrets Manager tells of by itself, have no request.
@@ -513,4 +523,22 @@ where
 
 fn plain(failure: Failure) -> Error {
     Error::new(failure.kind, failure.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_arn_is_told_by_account_and_id() {
+        let event = |identity: Value| {
+            let record = serde_json::json!({ "userIdentity": identity }).to_string();
+            TrailEvent::from(&serde_json::json!({ "Username": "name", "CloudTrailEvent": record }))
+        };
+        let foreign = serde_json::json!({ "type": "AWSAccount", "principalId": "AROA:s", "accountId": "999999999999" });
+        let foreign = event(foreign);
+        assert_eq!(foreign.principal, "999999999999/AROA:s");
+        assert_eq!(foreign.account.as_deref(), Some("999999999999"));
+        assert_eq!(event(serde_json::json!({ "accountId": "123456789012" })).principal, "name");
+    }
 }

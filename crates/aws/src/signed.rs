@@ -12,6 +12,7 @@ use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http_body_util::{BodyExt, Limited};
 use permisos_secrets_core::{Connection, ErrorKind, Failure};
 use serde_json::Value;
@@ -21,6 +22,8 @@ use crate::reach::{CONNECT_TIMEOUT, answered, failure};
 
 /// Fifty events of a page, each a few kilobytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// Pages of one simulation: a server that repeats itself has no end.
+const PAGE_LIMIT: usize = 100;
 
 /// Signs and sends.
 pub(crate) struct Signed {
@@ -78,7 +81,8 @@ impl Signed {
         serde_json::from_slice(&answer).map_err(|_| malformed(&call))
     }
 
-    /// IAM's `SimulatePrincipalPolicy`, in the query protocol. IAM is one for all regions of a partition.
+    /// IAM's `SimulatePrincipalPolicy`, in the query protocol. IAM is one for all regions of a partition. That nothing is
+    /// said of an action is a failure: it would pass for allowed.
     pub(crate) async fn simulate_principal_policy(
         &self,
         principal: &str,
@@ -99,17 +103,35 @@ impl Signed {
             _ if self.region.starts_with("us-gov-") => ("us-gov-west-1", "iam.us-gov.amazonaws.com"),
             _ => ("us-east-1", "iam.amazonaws.com"),
         };
-        let call = Call {
+        let mut call = Call {
             service: "iam",
             operation: "SimulatePrincipalPolicy",
             region,
             host: host.to_owned(),
             headers: vec![("content-type", "application/x-www-form-urlencoded".into())],
-            body: body.finish(),
+            body: String::new(),
         };
-        let answer = self.send(&call).await?;
-        let answer = String::from_utf8(answer).map_err(|_| malformed(&call))?;
-        decisions(&answer).ok_or_else(|| malformed(&call))
+        let (body, mut marker, mut found) = (body.finish(), None::<String>, vec![]);
+        for _ in 0..PAGE_LIMIT {
+            let mut page = url::form_urlencoded::Serializer::new(body.clone());
+            call.body = page.extend_pairs(marker.iter().map(|marker| ("Marker", marker))).finish();
+            let answer = self.send(&call).await?;
+            let answer = std::str::from_utf8(&answer).map_err(|_| malformed(&call))?;
+            let page = Simulation::parse(answer).map_err(|_| malformed(&call))?;
+            found.extend(page.decisions);
+            marker = page.marker;
+            if marker.is_none() {
+                break;
+            }
+        }
+        match actions.iter().find(|&&action| !found.iter().any(|it: &Decision| it.action == action)) {
+            Some(action) => {
+                let message =
+                    format!("{} in {} was answered without a decision on {action}", call.operation, call.region);
+                Err(failure(ErrorKind::Unavailable, &message))
+            }
+            None => Ok(found),
+        }
     }
 
     fn domain(&self) -> &'static str {
@@ -192,22 +214,96 @@ fn error_code(body: &[u8]) -> String {
     between(&text, "<Code>", "</Code>").unwrap_or_default().to_owned()
 }
 
-/// The decisions of an answer whose XML is flat: `EvalActionName`, `EvalResourceName` and `EvalDecision` of each member.
-fn decisions(xml: &str) -> Option<Vec<Decision>> {
-    let results = between(xml, "<EvaluationResults", "</EvaluationResults>").or_else(|| {
-        // None: an empty element.
-        xml.contains("<EvaluationResults/>").then_some("")
-    })?;
-    let mut found = vec![];
-    for part in results.split("<EvalActionName>").skip(1) {
-        let action = part.split('<').next()?;
-        found.push(Decision {
-            action: action.to_owned(),
-            resource: between(part, "<EvalResourceName>", "<").unwrap_or("*").to_owned(),
-            allowed: between(part, "<EvalDecision>", "<")? == "allowed",
-        });
+/// One page of a simulation.
+#[derive(Default)]
+struct Simulation {
+    decisions: Vec<Decision>,
+    /// With which the next page is asked for.
+    marker: Option<String>,
+}
+
+impl Simulation {
+    /// Reads what IAM answers, its elements in any order.
+    fn parse(xml: &str) -> Result<Self, XmlDecodeError> {
+        let mut document = Document::new(xml);
+        let (mut root, mut page) = (document.root_element()?, None);
+        while let Some(mut tag) = root.next_tag() {
+            if tag.start_el().matches("SimulatePrincipalPolicyResult") {
+                page = Some(Self::read(&mut tag)?);
+            }
+        }
+        page.ok_or_else(|| XmlDecodeError::custom("no result"))
     }
-    Some(found)
+
+    fn read(result: &mut ScopedDecoder<'_, '_>) -> Result<Self, XmlDecodeError> {
+        let (mut page, mut is_truncated) = (Self::default(), false);
+        while let Some(mut tag) = result.next_tag() {
+            match tag.start_el().local() {
+                "EvaluationResults" => {
+                    while let Some(mut member) = tag.next_tag() {
+                        page.decisions.extend(evaluation(&mut member)?);
+                    }
+                }
+                "IsTruncated" => is_truncated = try_data(&mut tag)? == "true",
+                "Marker" => page.marker = Some(try_data(&mut tag)?.into_owned()),
+                _ => {}
+            }
+        }
+        page.marker = page.marker.filter(|_| is_truncated);
+        if is_truncated && page.marker.is_none() {
+            return Err(XmlDecodeError::custom("no marker"));
+        }
+        Ok(page)
+    }
+}
+
+/// What one member says of an action: of its resource, and of those below it that have results of their own.
+fn evaluation(member: &mut ScopedDecoder<'_, '_>) -> Result<Vec<Decision>, XmlDecodeError> {
+    let (mut action, mut verdicts) = (String::new(), vec![]);
+    let mut own = Verdict::default();
+    while let Some(mut tag) = member.next_tag() {
+        match tag.start_el().local() {
+            "EvalActionName" => action = try_data(&mut tag)?.into_owned(),
+            "ResourceSpecificResults" => {
+                while let Some(mut below) = tag.next_tag() {
+                    let mut verdict = Verdict::default();
+                    while let Some(mut tag) = below.next_tag() {
+                        verdict.read(&mut tag)?;
+                    }
+                    verdicts.push(verdict);
+                }
+            }
+            _ => own.read(&mut tag)?,
+        }
+    }
+    if !verdicts.iter().any(|verdict| verdict.resource == own.resource) {
+        verdicts.insert(0, own);
+    }
+    if action.is_empty() || verdicts.iter().any(|verdict| verdict.decision.is_empty()) {
+        return Err(XmlDecodeError::custom("no decision"));
+    }
+    let decision = |Verdict { resource, decision }| {
+        let resource = resource.unwrap_or_else(|| "*".to_owned());
+        Decision { action: action.clone(), resource, allowed: decision == "allowed" }
+    };
+    Ok(verdicts.into_iter().map(decision).collect())
+}
+
+#[derive(Default)]
+struct Verdict {
+    resource: Option<String>,
+    decision: String,
+}
+
+impl Verdict {
+    fn read(&mut self, tag: &mut ScopedDecoder<'_, '_>) -> Result<(), XmlDecodeError> {
+        match tag.start_el().local() {
+            "EvalDecision" | "EvalResourceDecision" => self.decision = try_data(tag)?.into_owned(),
+            "EvalResourceName" => self.resource = Some(try_data(tag)?.into_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
@@ -219,19 +315,69 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
 mod tests {
     use super::*;
 
+    /// In the shape and order of the sample in AWS's reference: members lie in `MatchedStatements`, too.
+    const SAMPLE: &str = r#"<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">
+  <SimulatePrincipalPolicyResult>
+    <IsTruncated>false</IsTruncated>
+    <EvaluationResults>
+      <member>
+        <MatchedStatements>
+          <member>
+            <SourcePolicyId>PolicyInputList.1</SourcePolicyId>
+            <EndPosition><Column>4</Column><Line>7</Line></EndPosition>
+            <StartPosition><Column>16</Column><Line>3</Line></StartPosition>
+          </member>
+        </MatchedStatements>
+        <MissingContextValues/>
+        <EvalResourceName>arn:aws:s3:::my-test-bucket</EvalResourceName>
+        <EvalDecision>allowed</EvalDecision>
+        <EvalActionName>s3:GetObject</EvalActionName>
+      </member>
+      <member>
+        <MatchedStatements/>
+        <MissingContextValues/>
+        <EvalResourceName>arn:aws:s3:::my-test-bucket</EvalResourceName>
+        <EvalDecision>implicitDeny</EvalDecision>
+        <EvalActionName>s3:PutObject</EvalActionName>
+      </member>
+    </EvaluationResults>
+  </SimulatePrincipalPolicyResult>
+  <ResponseMetadata>
+    <RequestId>004d7059-4c14-11e5-b121-bd8c7EXAMPLE</RequestId>
+  </ResponseMetadata>
+</SimulatePrincipalPolicyResponse>"#;
+
+    fn decisions(xml: &str) -> Vec<(String, String, bool)> {
+        let page = Simulation::parse(xml).unwrap_or_default();
+        page.decisions.into_iter().map(|it| (it.action, it.resource, it.allowed)).collect()
+    }
+
     #[test]
-    fn decisions_are_read_from_iams_xml() {
-        let member = |action: &str, decision: &str| {
-            format!(
-                "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>*</EvalResourceName>\
-                 <EvalDecision>{decision}</EvalDecision><MatchedStatements/></member>"
-            )
-        };
-        let (one, two) = (member("s3:GetObject", "allowed"), member("s3:PutObject", "implicitDeny"));
-        let found = decisions(&format!("<R><EvaluationResults>{one}{two}</EvaluationResults></R>")).unwrap();
-        let found: Vec<_> = found.iter().map(|it| (it.action.as_str(), it.allowed)).collect();
-        assert_eq!(found, [("s3:GetObject", true), ("s3:PutObject", false)]);
-        assert!(decisions("<html>").is_none());
+    fn decisions_are_read_from_iams_xml_in_whatever_order() {
+        let bucket = "arn:aws:s3:::my-test-bucket";
+        let expected = [("s3:GetObject", bucket, true), ("s3:PutObject", bucket, false)];
+        let expected = expected.map(|(action, resource, is)| (action.to_owned(), resource.to_owned(), is));
+        assert_eq!(decisions(SAMPLE), expected);
+        let (decision, action) =
+            ("<EvalDecision>allowed</EvalDecision>", "<EvalActionName>s3:GetObject</EvalActionName>");
+        let turned = SAMPLE.replace(decision, "<Turned/>").replace(action, decision).replace("<Turned/>", action);
+        assert_eq!(decisions(&turned), expected);
+        let specific = "<ResourceSpecificResults><member><EvalResourceName>arn:aws:s3:::other</EvalResourceName>\
+                        <EvalResourceDecision>explicitDeny</EvalResourceDecision></member></ResourceSpecificResults>";
+        let found = decisions(&SAMPLE.replacen("<MissingContextValues/>", specific, 1));
+        let other = ("s3:GetObject".to_owned(), "arn:aws:s3:::other".to_owned(), false);
+        assert!(found.len() == 3 && found.contains(&other), "{found:?}");
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_says_where_it_goes_on_and_what_decides_nothing_is_malformed() {
+        let cut = "<Marker>next</Marker><IsTruncated>true</IsTruncated>";
+        let cut = SAMPLE.replace("<IsTruncated>false</IsTruncated>", cut);
+        assert_eq!(Simulation::parse(&cut).ok().and_then(|page| page.marker).as_deref(), Some("next"));
+        assert!(Simulation::parse(&cut.replace("<Marker>next</Marker>", "")).is_err());
+        assert!(Simulation::parse(&SAMPLE.replace("<EvalDecision>allowed</EvalDecision>", "")).is_err());
+        assert!(Simulation::parse("<html/>").is_err());
+        assert!(Simulation::parse("").is_err());
     }
 
     #[test]

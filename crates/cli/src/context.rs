@@ -82,10 +82,6 @@ impl<'o> Context<'o> {
         for name in unreadable() {
             output.note(format_args!("{} {name} is no UTF-8 text, and counts as unset", paint(WARN, "note")));
         }
-        if let Some(file) = &global.env_file {
-            environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
-            environment.extend(dotenv::read(file, output)?);
-        }
         let mut given = match &global.config {
             Some(file) => read_config(file)?,
             None => Map::new(),
@@ -101,6 +97,15 @@ impl<'o> Context<'o> {
         if !global.region.is_empty() {
             given.remove("region");
             given.insert("regions".to_owned(), global.region.into());
+        }
+        if let Some(file) = &global.env_file {
+            environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
+            // A custom secret's, too. What every application reads besides, such as AWS_REGION, is the process's.
+            let usual = Options::variable_names(&Map::new());
+            for name in Options::variable_names(&given).iter().filter(|name| !usual.contains(name)) {
+                environment.remove(name);
+            }
+            environment.extend(dotenv::read(file, output)?);
         }
         let (mut options, mut variables) = Options::parse(&given, &environment)?;
         options.started_at = now();

@@ -120,7 +120,7 @@ impl Output {
     pub(crate) fn note(&self, note: impl Display) {
         self.clear();
         let mut err = AutoStream::new(stderr().lock(), self.color(stderr().is_terminal()));
-        let _ = writeln!(err, "{note}");
+        let _ = writeln!(err, "{}", tame(&note.to_string()));
     }
 
     /// Prints why a command failed.
@@ -164,15 +164,16 @@ impl Page {
 
     /// A line.
     pub(crate) fn line(&mut self, line: impl Display) {
-        self.text.push_str(&line.to_string());
+        self.text.push_str(&tame(&line.to_string()));
         self.text.push('\n');
     }
 
     /// A table in plain columns, which can be searched and copied. On a terminal that is too narrow the last columns go
     /// on in the next line, below the second one; no cell is broken or cut.
     pub(crate) fn table(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let mut table = vec![titles.iter().map(|title| paint(DIM, title)).collect()];
-        table.extend(rows);
+        let mut table: Vec<Vec<String>> = vec![titles.iter().map(|title| paint(DIM, title)).collect()];
+        let plain = |row: Vec<String>| -> Vec<String> { row.iter().map(|cell| tame(cell).replace('\n', "")).collect() };
+        table.extend(rows.into_iter().map(plain));
         let widths: Vec<usize> =
             (0..titles.len()).map(|at| table.iter().map(|row| columns(&row[at])).max().unwrap_or_default()).collect();
         let indent = widths.first().map(|first| first + GAP).filter(|it| *it <= LARGEST_INDENT).unwrap_or(GAP);
@@ -230,6 +231,28 @@ fn width() -> Option<usize> {
     (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
+/// What others wrote, without anything that steers a terminal.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The same for text with colours: what `paint` writes stays, and the ends of lines. What servers say is among it.
+fn tame(text: &str) -> String {
+    const PAINTS: [&str; 6] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+    let (mut tamed, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(c) = rest.chars().next() {
+        let paint = PAINTS.into_iter().find(|paint| rest.starts_with(paint));
+        let (kept, length) = match paint {
+            Some(paint) => (paint, paint.len()),
+            None if c.is_control() && c != '\n' => ("", c.len_utf8()),
+            None => (&rest[..c.len_utf8()], c.len_utf8()),
+        };
+        tamed.push_str(kept);
+        rest = &rest[length..];
+    }
+    tamed
+}
+
 /// The columns that a cell takes on a terminal, its colours not counted.
 fn columns(cell: &str) -> usize {
     strip_str(cell).map(|part| part.chars().count()).sum()
@@ -243,4 +266,26 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 /// Text in a colour, or without where colours are off.
 pub(crate) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_does_not_steer_the_terminal() {
+        let hostile = "a\u{1b}[2J\u{1b}[8mb\u{9b}2Jc\u{7}\rd\u{1b}]0;title\u{7}";
+        assert_eq!(shown(&format!("{hostile}\n")), "a[2J[8mb2Jcd]0;title");
+        for style in [BAD, DIM, GOOD, STRONG, WARN] {
+            let painted = paint(style, "text\nmore");
+            assert_eq!(tame(&painted), painted);
+        }
+        let mut page = Page { text: String::new(), width: None };
+        page.heading(hostile);
+        page.line(hostile);
+        page.table(&["ONE", "TWO"], [vec![hostile.to_owned(), "x\ny".to_owned()]]);
+        let plain = strip_str(&page.text).to_string();
+        assert!(!plain.chars().any(|c| c.is_control() && c != '\n'), "{plain:?}");
+        assert!(!page.text.contains("[2J\u{1b}") && page.text.contains("xy"), "{:?}", page.text);
+    }
 }

@@ -1,16 +1,19 @@
 //! Questions, asked on standard error of whoever sits at the terminal. The terminal's own line editing does the rest, so
-//! that whatever ends the program leaves a terminal as it was.
+//! that Ctrl-C leaves a terminal as it was. A signal from elsewhere ends the program at once: where a value is typed then,
+//! the terminal stays without echo until `stty sane`.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 use permisos_secrets_core::{Error, ErrorKind};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, tcflush, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
+
+use crate::output::shown;
 
 /// What Ctrl-C sends.
 const INTERRUPT: u8 = 3;
-/// A terminal hands out no longer lines.
-const LONGEST: usize = 4096;
+/// Of a longer line a terminal drops the rest and says nothing: Linux has 4096 bytes for it with its end.
+const LONGEST: usize = 4095;
 
 /// Asks yes or no; anything but yes is no. Where nobody can answer it is an error that names the flag to give.
 pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Error> {
@@ -40,7 +43,7 @@ pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Error> {
 }
 
 fn ask(question: &str) {
-    let mut err = stderr().lock();
+    let (question, mut err) = (shown(question), stderr().lock());
     // Fails only where nobody reads it; then nobody answers either.
     let _ = write!(err, "{question}").and_then(|()| err.flush());
 }
@@ -49,7 +52,13 @@ fn ask(question: &str) {
 fn line() -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut byte = Zeroizing::new([0]);
-    while bytes.len() < LONGEST {
+    loop {
+        if bytes.len() == LONGEST {
+            let _ = tcflush(stdin(), QueueSelector::IFlush);
+            let message =
+                "the answer is too long for a terminal, which cuts it: nothing is changed. Give it by --stdin";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message));
+        }
         match rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut *byte)) {
             Ok(1) if byte[0] == b'\n' => break,
             Ok(1) if byte[0] != INTERRUPT => bytes.push(byte[0]),

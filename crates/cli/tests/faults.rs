@@ -260,6 +260,9 @@ fn a_rotation_by_function_is_done_when_the_new_version_is_current_also_through_a
     let mut bench = Bench::migrated();
     let before = bench.run(&["history", "database", "-e", "production", "--json"]).json();
     let seen = with_function(&mut bench, Some(4), started);
+    let field = bench.run(&[&ROTATE[..], &["--field", "password"]].concat());
+    assert_eq!((field.code, field.err.contains("leave out --field")), (78, true), "{}", field.err);
+    assert!(!seen.lock().unwrap().iter().any(|it| it == "RotateSecret"), "nothing is rotated");
     let ran = bench.run(&[&ROTATE[..], &["--json"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
@@ -318,6 +321,91 @@ fn an_audit_of_many_pages_waits_where_cloudtrail_limits_the_rate() {
     let report = ran.json();
     let operations: Vec<_> = report["events"].as_array().unwrap().iter().map(|it| it["operation"].clone()).collect();
     assert_eq!((operations, &report["isCut"]), (vec![json!("GetSecretValue"), json!("PutSecretValue")], &json!(false)));
+}
+
+#[test]
+fn a_rotation_that_was_stored_and_not_read_back_is_not_to_be_repeated() {
+    let mut bench = Bench::migrated();
+    let is_put = AtomicUsize::new(0);
+    bench.behind(move |asked| match asked.operation.as_str() {
+        "GetSecretValue" if is_put.load(Ordering::SeqCst) > 0 => Answer::error(400, "AccessDeniedException"),
+        "PutSecretValue" => {
+            is_put.store(1, Ordering::SeqCst);
+            Answer::Forwarded
+        }
+        _ => Answer::Forwarded,
+    });
+    let ran = bench.run(&["rotate", "security", "-e", "production", "--yes"]);
+    assert_eq!((ran.code, ran.err.contains("Do not rotate again")), (77, true), "{}", ran.err);
+    assert!(ran.err.contains("`history security`") && !ran.err.contains("run the command again"), "{}", ran.err);
+    bench.behind(|asked| match asked.operation.as_str() {
+        "PutSecretValue" => Answer::error(503, "ServiceUnavailable"),
+        _ => Answer::Forwarded,
+    });
+    let unheard = bench.run(&["rotate", "security", "-e", "production", "--yes"]);
+    assert_eq!((unheard.code, unheard.err.contains("look with `history` before")), (69, true), "{}", unheard.err);
+}
+
+#[test]
+fn what_was_changed_meanwhile_is_not_overwritten() {
+    let mut bench = Bench::migrated();
+    let amended = support::BACKEND.replace("SESSION_SECRET=", "SESSION_SECRET=new");
+    std::fs::write(bench.folder.path().join(".env"), amended).unwrap();
+    for arguments in [&["rotate", "security", "-e", "production", "--yes"][..], &MIGRATE] {
+        // Somebody stores a version between the look at what is stored and the put.
+        let (upstream, looks) = (bench.emulator().url.clone(), AtomicUsize::new(0));
+        bench.behind(move |asked| {
+            let id = "permisos/production/security/session";
+            let is_look = asked.operation == "GetSecretValue" && asked.body["SecretId"] == id;
+            if is_look && looks.fetch_add(1, Ordering::SeqCst) == 1 {
+                let value = proxy::call(&upstream, "GetSecretValue", &json!({ "SecretId": id }));
+                let put = json!({ "SecretId": id, "SecretString": value["SecretString"] });
+                proxy::call(&upstream, "PutSecretValue", &put);
+            }
+            Answer::Forwarded
+        });
+        let before = stored(&bench);
+        let ran = bench.run(arguments);
+        assert_eq!((ran.code, ran.err.contains("changed meanwhile")), (69, true), "{arguments:?}: {}", ran.err);
+        let versions = |stored: Vec<(String, usize)>| stored.iter().map(|(_, versions)| versions).sum::<usize>();
+        assert_eq!(versions(stored(&bench)), versions(before) + 1, "the other one's only");
+    }
+}
+
+#[test]
+fn a_binary_value_is_not_overwritten() {
+    let bench = Bench::migrated();
+    let id = "permisos/production/redis/credentials";
+    bench.call("PutSecretValue", &json!({ "SecretId": id, "SecretBinary": "AAEC" }));
+    for is_deleted in [false, true] {
+        if is_deleted {
+            bench.call("DeleteSecret", &json!({ "SecretId": id, "RecoveryWindowInDays": 7 }));
+        }
+        let ran = bench.run(&MIGRATE);
+        assert_eq!((ran.code, ran.err.contains("holds a binary value")), (65, true), "{}", ran.err);
+    }
+    assert_eq!(bench.call("GetSecretValue", &json!({ "SecretId": id }))["SecretBinary"], "AAEC");
+}
+
+#[test]
+fn only_what_is_missing_is_created_or_restored_and_what_differs_is_noted() {
+    let bench = Bench::migrated();
+    assert_eq!(bench.run(&["rotate", "security", "-e", "production", "--yes"]).code, 0);
+    let rotated = bench.stored("security")["versionId"].clone();
+    let deleted = bench.stored("stripe")["versionId"].clone();
+    let stripe = json!({ "SecretId": "permisos/production/stripe/api-keys", "RecoveryWindowInDays": 7 });
+    bench.call("DeleteSecret", &stripe);
+    let redis = json!({ "SecretId": "permisos/production/redis/credentials", "ForceDeleteWithoutRecovery": true });
+    bench.call("DeleteSecret", &redis);
+    let ran = bench.run(&[&MIGRATE[..], &["--missing"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for part in ["redis created", "stripe restored as it was", "security stays as it is and differs: sessionSecret"] {
+        assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("SESSION_SECRET"), "its variables are no copy: {}", ran.out);
+    assert_eq!(bench.stored("security")["versionId"], rotated);
+    assert_eq!(bench.stored("stripe")["versionId"], deleted);
+    assert_eq!(bench.run(&["check", "-e", "production"]).code, 0);
 }
 
 fn event(operation: &str) -> Value {

@@ -126,6 +126,22 @@ fn whoever_reads_no_further_is_no_error_and_a_full_disk_is_one() {
 }
 
 #[test]
+fn a_file_takes_the_place_of_a_custom_secrets_variables_too() {
+    let bench = with_file("");
+    let options = json!({ "services": [], "secrets": [{
+        "id": "whatsapp/api",
+        "fields": { "token": { "type": "string", "variable": "WHATSAPP_TOKEN" } },
+    }] });
+    std::fs::write(bench.folder.path().join("options.json"), options.to_string()).unwrap();
+    let check = ["check", "--config", "options.json", "--source", "environment"];
+    for (arguments, code) in [(&check[..], 0), (&[&check[..], &["--env-file", ".env"]].concat(), 65)] {
+        let output = bench.tool(arguments).env("WHATSAPP_TOKEN", CANARY).output().unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn a_variable_that_is_no_text_is_told_and_counts_as_unset() {
     let bench = with_file("");
     let mut command = bench.tool(&["check", "--source", "environment"]);
@@ -159,6 +175,32 @@ fn export_never_takes_the_environment_for_secrets_manager() {
     let ran = bench.run(&["export", "-e", "production", "--env-file", ".env", "--out", "emergency.env"]);
     assert_eq!((ran.code, ran.err.contains("found no connection")), (69, true), "{}", ran.err);
     assert!(!bench.folder.path().join("emergency.env").exists());
+}
+
+#[test]
+fn an_optional_service_that_fails_is_noted_and_replaces_no_file() {
+    let mut bench = Bench::migrated();
+    bench.behind(|asked| match asked.operation.as_str() {
+        "BatchGetSecretValue" => Answer::changed(|it| {
+            let values = it["SecretValues"].as_array_mut().unwrap();
+            let at = values.iter().position(|it| it["Name"].as_str().unwrap().contains("/monitoring/")).unwrap();
+            let name = values.remove(at)["Name"].clone();
+            let error = json!({ "SecretId": name, "ErrorCode": "AccessDeniedException", "Message": "as recorded" });
+            it["Errors"].as_array_mut().unwrap().push(error);
+        }),
+        "GetSecretValue" if asked.body["SecretId"].as_str().unwrap().contains("/monitoring/") => {
+            Answer::error(400, "AccessDeniedException")
+        }
+        _ => Answer::Forwarded,
+    });
+    std::fs::write(bench.folder.path().join("options.json"), r#"{ "environmentFallback": false }"#).unwrap();
+    let export = ["export", "-e", "production", "--out", "emergency.env"];
+    for arguments in [&export[..], &["exec", "--config", "options.json", "-e", "production", "--", "true"]] {
+        let ran = bench.run(arguments);
+        assert_eq!((ran.code, ran.err.contains("note left out: ")), (0, true), "{arguments:?}: {}", ran.err);
+    }
+    let forced = bench.run(&[&export[..], &["--force"]].concat());
+    assert_eq!((forced.code, forced.err.contains("/monitoring/")), (77, true), "{}", forced.err);
 }
 
 #[test]
@@ -212,6 +254,13 @@ fn a_rotation_takes_only_fields_and_only_good_ones() {
         let ran = bench.run_with_input(&rotate, input);
         assert_eq!(ran.code, 65, "{}", ran.err);
     }
+    let mistyped = bench.run_with_input(&rotate, &json!({ "privatekey": CANARY }).to_string());
+    assert_eq!((mistyped.code, mistyped.err.contains("privateKey")), (65, true), "{}", mistyped.err);
+    let other = [&rotate[..], &["--field", "note"]].concat();
+    let other = bench.run_with_input(&other, &json!({ "note": "a", "webhookSecret": CANARY }).to_string());
+    assert_eq!((other.code, other.err.contains("just the fields of --field")), (65, true), "{}", other.err);
+    let asked = bench.run(&["rotate", "security", "-e", "production", "--json"]);
+    assert_eq!((asked.code, asked.err.contains("--yes")), (78, true), "{}", asked.err);
     let unknown = bench.run(&["rotate", "stripe", "--field", "sessionSecret", "-e", "production", "--yes"]);
     assert_eq!((unknown.code, unknown.err.contains("publicKey")), (78, true), "{}", unknown.err);
     let missing = bench.run(&["rotate", "security", "-e", "staging", "--yes"]);

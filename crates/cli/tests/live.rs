@@ -38,7 +38,7 @@ fn migrate_stores_what_the_environment_held_and_a_second_run_changes_nothing() {
 fn migrate_goes_on_where_it_ended_updates_what_changed_and_keeps_what_it_does_not_know() {
     let bench = Bench::migrated();
     let note = json!({ "note": format!("{CANARY}n") }).to_string();
-    let noted = ["rotate", "government-portal", "--stdin", "-e", "production", "--yes"];
+    let noted = ["rotate", "government-portal", "--stdin", "--field", "note", "-e", "production", "--yes"];
     assert_eq!(bench.run_with_input(&noted, &note).code, 0);
     let amended =
         support::BACKEND.replace("GOVT_PASSWORD=", "GOVT_PASSWORD=new").replace("DATADOG_API_KEY=", "IGNORED=");

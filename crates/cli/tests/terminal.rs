@@ -179,6 +179,17 @@ fn a_table_is_no_wider_than_its_terminal_and_loses_nothing() {
 }
 
 #[test]
+fn an_answer_that_a_terminal_cuts_is_refused() {
+    let bench = Bench::migrated();
+    let arguments = ["rotate", "government-portal", "--field", "password", "-e", "production", "--yes"];
+    let mut session = bench.terminal(&arguments, 80);
+    session.exp_string("New password").unwrap();
+    session.send_line(&"k".repeat(5000)).unwrap();
+    let after = session.exp_eof().unwrap();
+    assert!(after.contains("--stdin") && after.contains("nothing is changed"), "{after}");
+}
+
+#[test]
 fn ctrl_c_at_a_question_changes_nothing_and_leaves_the_terminal_as_it_was() {
     let bench = Bench::migrated();
     for (arguments, question) in [

@@ -73,6 +73,14 @@ impl Options {
         })
     }
 
+    /// The fields that a service's payload may be expected to have: those of its template. A payload may hold others.
+    pub fn field_names(&self, service: &ServiceId) -> Vec<String> {
+        let template = schema::template(service, self.definition(service));
+        let json: String = template.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let fields: Map<String, Value> = serde_json::from_str(&json).unwrap_or_default();
+        fields.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The definition of a custom secret.
     pub fn definition(&self, service: &ServiceId) -> Option<&CustomSecret> {
         self.custom.iter().find(|custom| custom.id == *service)
@@ -249,6 +257,16 @@ mod tests {
                 .iter()
                 .all(|change| change.change == Change::Same)
         );
+    }
+
+    #[test]
+    fn every_service_has_names_of_fields() {
+        let options = options("production");
+        for service in Service::ALL {
+            assert!(options.field_names(&service.into()).len() > 2, "{service}");
+        }
+        let stripe = options.field_names(&Service::Stripe.into());
+        assert_eq!(stripe, ["publicKey", "privateKey", "webhookSecret"]);
     }
 
     #[test]

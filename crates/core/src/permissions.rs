@@ -11,7 +11,7 @@ const SUFFIX: &str = "-??????";
 /// Where the secrets are, as far as it is known. What is not known becomes `*` in a resource.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Scope {
-    /// `aws`, `aws-cn` or `aws-us-gov`; empty counts as `aws`.
+    /// `aws`, `aws-cn` or `aws-us-gov`; empty: that of the first region.
     pub partition: String,
     /// The account's number.
     pub account: Option<String>,
@@ -19,6 +19,8 @@ pub struct Scope {
     pub regions: Vec<String>,
     /// The ARNs of the customer's own KMS keys; AWS's own key for Secrets Manager needs no grant.
     pub kms_keys: Vec<String>,
+    /// The ARNs of the functions that rotate secrets.
+    pub functions: Vec<String>,
 }
 
 /// One statement of an IAM policy. In JSON it is as IAM takes it.
@@ -49,7 +51,11 @@ pub fn reader<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope
     statements
 }
 
-/// What a person or pipeline needs to check, create, migrate and rotate these secrets with the operator's tool.
+/// What a person or pipeline needs to check, create, migrate and rotate these secrets with the operator's tool. Whoever
+/// starts a rotation must be allowed to invoke its function, and whoever gives a secret another key to encrypt by it
+/// ([RotateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html),
+/// [UpdateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecret.html)).
+/// `iam:SimulatePrincipalPolicy` is left out: it tells what others may do.
 pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope) -> Vec<Statement> {
     let actions = [
         "secretsmanager:CreateSecret",
@@ -72,17 +78,30 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
         allow("ManageSecrets", &actions, scope.resources(secrets)),
         allow("ListSecretsAndEvents", &account, everything()),
     ];
-    statements.extend(scope.keys("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"]));
+    statements.extend(scope.keys("UseKey", &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]));
+    if !scope.functions.is_empty() {
+        statements.push(allow("InvokeRotation", &["lambda:InvokeFunction"], scope.functions.clone()));
+    }
     statements
 }
 
 impl Scope {
+    /// The partition, as it is known or as the region tells it.
+    pub fn partition(&self) -> &str {
+        match self.regions.first() {
+            _ if !self.partition.is_empty() => &self.partition,
+            Some(region) if region.starts_with("cn-") => "aws-cn",
+            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
     /// The secrets' ARNs in every region, then those without a suffix: that a secret is not there is told to those only
     /// who may read what has no suffix; the others are denied, and an optional secret would seem to fail for ever.
     pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
         let any = ["*".to_owned()];
         let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };
-        let partition = if self.partition.is_empty() { "aws" } else { &self.partition };
+        let partition = self.partition();
         let account = self.account.as_deref().unwrap_or("*");
         let mut resources = vec![];
         for secret in secrets {
@@ -110,7 +129,7 @@ impl Scope {
         if self.kms_keys.is_empty() {
             return None;
         }
-        let domain = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         let via = |region: &String| format!("secretsmanager.{region}.{domain}");
         let condition = if self.regions.is_empty() {
             json!({ "StringLike": { "kms:ViaService": via(&"*".to_owned()) } })
@@ -151,6 +170,31 @@ mod tests {
         assert_eq!((batch.action[0], batch.resource[0].as_str()), ("secretsmanager:BatchGetSecretValue", "*"));
         let via = &decrypt.condition.as_ref().unwrap()["StringEquals"]["kms:ViaService"];
         assert_eq!(*via, json!(["secretsmanager.us-east-1.amazonaws.com", "secretsmanager.us-west-2.amazonaws.com"]));
+    }
+
+    #[test]
+    fn a_region_tells_its_partition() {
+        let secret = SecretId::parse("a/b").unwrap();
+        for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")] {
+            let scope = Scope { regions: vec![region.into()], kms_keys: vec!["k".into()], ..Scope::default() };
+            let statements = reader([&secret], &scope);
+            assert!(statements[0].resource[0].starts_with(&format!("arn:{partition}:secretsmanager:{region}:")));
+            let via = statements[2].condition.as_ref().unwrap().to_string();
+            assert_eq!(via.contains(".amazonaws.com.cn"), partition == "aws-cn", "{via}");
+        }
+    }
+
+    #[test]
+    fn an_operator_may_invoke_the_functions_that_are_named_and_no_other() {
+        let secret = SecretId::parse("a/b").unwrap();
+        let function = "arn:aws:lambda:us-east-1:123456789012:function:rotate".to_owned();
+        let invokes = |scope: &Scope| {
+            let statements = operator([&secret], scope).into_iter();
+            statements.filter(|it| it.action.contains(&"lambda:InvokeFunction")).map(|it| it.resource).next()
+        };
+        assert_eq!(invokes(&Scope::default()), None);
+        let scope = Scope { functions: vec![function.clone()], ..Scope::default() };
+        assert_eq!(invokes(&scope), Some(vec![function]));
     }
 
     #[test]

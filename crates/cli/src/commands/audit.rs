@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Exit;
 use crate::context::{Context, now};
 use crate::dates::date;
-use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint};
+use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint, shown};
 
 /// Refused for want of a permission.
 const DENIED: &str = "denied";
@@ -114,9 +114,9 @@ impl Audit {
 impl Expected<'_> {
     fn judge(&self, event: &TrailEvent) -> Vec<&'static str> {
         let TrailEvent { principal, region, error, .. } = event;
-        let account = account_of(principal);
-        // What Secrets Manager does by itself, such as to start a rotation, it does as a service.
-        let is_service = !principal.starts_with("arn:") && principal.ends_with(".amazonaws.com");
+        let account = event.account.as_deref().unwrap_or_else(|| account_of(principal));
+        // What Secrets Manager does by itself, such as to start a rotation, it does as a service. An id may end so, too.
+        let is_service = !principal.contains([':', '/']) && principal.ends_with(".amazonaws.com");
         let is_known = is_service || self.principals.iter().any(|known| matches(known, principal));
         [
             (DENIED, error.as_deref().is_some_and(|code| code.contains("AccessDenied"))),
@@ -137,7 +137,7 @@ impl Report for Trail {
         let title = format!("{} in {}", counted(events.len(), "event"), regions.join(", "));
         page.heading(format_args!("{title} {}", paint(DIM, format!("since {}", date(*since)))));
         let rows = events.iter().map(|Judged { event, suspicious }| {
-            let TrailEvent { at, operation, principal, address, secret, error, region } = event;
+            let TrailEvent { at, operation, principal, address, secret, error, region, account: _ } = event;
             let mut why = suspicious.join(", ");
             // That it was denied is told already.
             if let Some(error) = error.as_deref().filter(|_| !suspicious.contains(&DENIED)) {
@@ -195,18 +195,23 @@ fn concerns(event: &TrailEvent, secrets: &[&SecretId]) -> bool {
     secrets.iter().any(|secret| name(secret) == named)
 }
 
-/// An ARN, or its beginning and a star. A role's ARN is that of its sessions as well.
+/// An ARN, or its beginning and a star. A role's ARN is that of its sessions as well, which do not tell the role's path.
 fn matches(known: &str, principal: &str) -> bool {
+    let session = session_of(known);
     if let Some(start) = known.strip_suffix('*') {
-        return principal.starts_with(start);
+        let session = session.as_deref().and_then(|session| session.strip_suffix('*'));
+        return principal.starts_with(start) || session.is_some_and(|start| principal.starts_with(start));
     }
-    let session = known.replacen(":iam:", ":sts:", 1).replacen(":role/", ":assumed-role/", 1);
-    principal == known || principal.strip_prefix(&session).is_some_and(|rest| rest.starts_with('/'))
+    let rest = session.as_deref().and_then(|session| principal.strip_prefix(session));
+    principal == known || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// What CloudTrail says holds what callers sent: nothing of it may steer a terminal.
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+/// The beginning of a role's sessions. Of a path and a star alone no session tells whether it is meant.
+fn session_of(role: &str) -> Option<String> {
+    let (account, role) = role.split_once(":role/")?;
+    let (path, name) = role.rsplit_once('/').unwrap_or(("", role));
+    let is_told = path.is_empty() || name != "*";
+    is_told.then(|| format!("{}:assumed-role/{name}", account.replacen(":iam:", ":sts:", 1)))
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
@@ -232,6 +237,7 @@ mod tests {
             at: UnixTime(0),
             operation: "GetSecretValue".into(),
             principal: principal.into(),
+            account: None,
             region: region.into(),
             address: "192.0.2.1".into(),
             secret: None,
@@ -258,6 +264,29 @@ mod tests {
             ["other account", "unknown principal"]
         );
         assert!(judge("secretsmanager.amazonaws.com", "us-east-1", None).is_empty());
+    }
+
+    #[test]
+    fn another_account_is_told_by_its_number_where_there_is_no_arn() {
+        let regions = ["us-east-1".to_owned()];
+        let expected = Expected { account: "123456789012", regions: &regions, principals: &[] };
+        let foreign = event("999999999999/AROAEXAMPLE:a.amazonaws.com", "us-east-1", None);
+        let foreign = TrailEvent { account: Some("999999999999".into()), ..foreign };
+        assert_eq!(expected.judge(&foreign), ["other account"]);
+        let expected = Expected { principals: &["arn:aws:iam::1:role/a".to_owned()], ..expected };
+        assert_eq!(expected.judge(&foreign), ["other account", "unknown principal"]);
+    }
+
+    #[test]
+    fn a_role_is_known_by_its_sessions_also_with_a_path_and_a_star() {
+        let session = "arn:aws:sts::123456789012:assumed-role/permisos-api/i-1";
+        let role = |role: &str| format!("arn:aws:iam::123456789012:role/{role}");
+        for known in ["permisos-api", "team/permisos-api", "permisos-*", "team/a/permisos-*", "*"] {
+            assert!(matches(&role(known), session), "{known}");
+        }
+        for unknown in ["permisos", "permisos-api-2", "api-*", "team/*", "permisos-api/i-1"] {
+            assert!(!matches(&role(unknown), session), "{unknown}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `check`: the doctor. What an application would find, and what an operator should know besides.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::Exit;
 use crate::context::Context;
 use crate::dates::{age, due};
-use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint};
+use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint, shown};
 
 /// What AWS asks for a secret, in dollars a month (aws.amazon.com/secrets-manager/pricing).
 const SECRET_PRICE: f64 = 0.40;
@@ -41,6 +42,8 @@ struct Checked {
     services: Vec<Checkup>,
     /// What to add to the caller's policy.
     grant: Vec<Statement>,
+    /// Keys known by an alias, which a policy cannot name.
+    key_aliases: BTreeSet<String>,
     cost: Option<Cost>,
     #[serde(skip)]
     now: UnixTime,
@@ -123,7 +126,8 @@ impl Check {
             context.output.progress(format_args!("looking at {}", health.service));
             services.push(Checkup::of(context, &secrets, health, is_aws).await);
         }
-        let grant = if is_aws { missing(&secrets, &services, identity.as_ref(), region.as_ref()) } else { vec![] };
+        let (grant, key_aliases) =
+            if is_aws { missing(&secrets, &services, identity.as_ref(), region.as_ref()) } else { <_>::default() };
         let failed = |checkup: &&Checkup| checkup.state == State::Failed;
         let worst = services.iter().find(failed).and_then(|checkup| checkup.error.as_ref()).map(Error::kind);
         context.output.report(&Checked {
@@ -133,6 +137,7 @@ impl Check {
             identity,
             identity_error,
             grant,
+            key_aliases,
             cost: is_aws.then(|| cost(context, &services)),
             services,
             now: crate::context::now(),
@@ -248,7 +253,7 @@ impl Report for Checked {
         };
         page.line(format_args!("{STRONG}{}{STRONG:#} {place}", self.environment));
         if let Some(identity) = &self.identity {
-            page.line(format_args!("as {}", identity.arn));
+            page.line(format_args!("as {}", shown(&identity.arn)));
         }
         if let Some(error) = &self.identity_error {
             page.line(format_args!("{} {error}", paint(WARN, "!")));
@@ -274,8 +279,8 @@ impl Report for Checked {
             if is_aws && failed.iter().any(|(_, error)| error.kind() == ErrorKind::NotFound) {
                 let environment = &self.environment;
                 page.line(format_args!(
-                    "permisos-secrets migrate --from .env --to {environment} creates what is missing and restores what \
-                     is deleted"
+                    "permisos-secrets migrate --from .env --to {environment} --missing creates what is missing and \
+                     restores what is deleted"
                 ));
             }
         }
@@ -298,6 +303,13 @@ impl Report for Checked {
         if !self.grant.is_empty() {
             page.heading("What to grant");
             page.line(serde_json::to_string_pretty(&self.grant).unwrap_or_default());
+        }
+        for alias in &self.key_aliases {
+            page.line(format_args!(
+                "kms:Decrypt is needed on the key behind {}: a policy names it by its ARN, which \
+                 `aws kms describe-key --key-id` tells",
+                shown(alias)
+            ));
         }
         if let Some(Cost { secrets, dollars_a_month, calls_a_month_by_process, dollars_a_month_by_process }) =
             &self.cost
@@ -340,19 +352,22 @@ fn missing(
     services: &[Checkup],
     identity: Option<&Identity>,
     region: Option<&String>,
-) -> Vec<Statement> {
+) -> (Vec<Statement>, BTreeSet<String>) {
     let is_kind = |checkup: &Checkup, kind: ErrorKind| checkup.error.as_ref().is_some_and(|it| it.kind() == kind);
     let denied = services.iter().filter(|checkup| is_kind(checkup, ErrorKind::AccessDenied));
     let denied: Vec<&SecretId> = denied.map(|checkup| &checkup.secret_id).collect();
     let keys =
         services.iter().filter(|it| is_kind(it, ErrorKind::AccessDenied) || is_kind(it, ErrorKind::DecryptionFailed));
-    let kms_keys = keys.filter_map(|checkup| checkup.description.as_ref()?.kms_key.clone());
-    let scope = Scope {
+    let kms_keys: BTreeSet<String> = keys.filter_map(|checkup| checkup.description.as_ref()?.kms_key.clone()).collect();
+    let (aliases, kms_keys): (BTreeSet<_>, BTreeSet<_>) = kms_keys.into_iter().partition(|key| key.contains("alias/"));
+    let mut scope = Scope {
         partition: identity.map(|it| it.partition().to_owned()).unwrap_or_default(),
         account: identity.map(|it| it.account.clone()),
         regions: region.cloned().into_iter().collect(),
-        kms_keys: kms_keys.collect(),
+        ..Scope::default()
     };
+    let kms_keys: BTreeSet<String> = kms_keys.into_iter().map(|key| key_arn(&key, &scope)).collect();
+    scope.kms_keys = kms_keys.into_iter().collect();
     let is_batch_denied =
         secrets.health().fetches.iter().any(|count| {
             count.operation == Operation::BatchGetSecretValue && count.error == Some(ErrorKind::AccessDenied)
@@ -361,7 +376,16 @@ fn missing(
         if statement.action.contains(&"secretsmanager:BatchGetSecretValue") { is_batch_denied } else { true }
     };
     let statements = permissions::reader(denied, &scope).into_iter();
-    statements.filter(|statement| !statement.resource.is_empty() && is_missing(statement)).collect()
+    (statements.filter(|statement| !statement.resource.is_empty() && is_missing(statement)).collect(), aliases)
+}
+
+/// Secrets Manager tells a key by its id or its ARN, a policy by its ARN only.
+fn key_arn(key: &str, scope: &Scope) -> String {
+    if key.starts_with("arn:") {
+        return key.to_owned();
+    }
+    let region = scope.regions.first().map_or("*", String::as_str);
+    format!("arn:{}:kms:{region}:{}:key/{key}", scope.partition(), scope.account.as_deref().unwrap_or("*"))
 }
 
 fn cost(context: &Context<'_>, services: &[Checkup]) -> Cost {
@@ -375,5 +399,18 @@ fn cost(context: &Context<'_>, services: &[Checkup]) -> Cost {
         dollars_a_month: count * SECRET_PRICE,
         calls_a_month_by_process: calls.round(),
         dollars_a_month_by_process: calls * CALL_PRICE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_granted_by_its_arn() {
+        let scope = Scope { account: Some("1".into()), regions: vec!["cn-north-1".into()], ..Scope::default() };
+        let arn = "arn:aws-cn:kms:cn-north-1:1:key/k";
+        assert_eq!((key_arn("k", &scope).as_str(), key_arn(arn, &scope).as_str()), (arn, arn));
+        assert_eq!(key_arn("k", &Scope::default()), "arn:aws:kms:*:*:key/k");
     }
 }

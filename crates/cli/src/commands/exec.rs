@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::mask::Mask;
-use crate::output::{DIM, paint};
+use crate::output::{DIM, WARN, paint};
 
 /// As shells say it: the program could not be started, or is lost.
 const LOST: u8 = 126;
@@ -103,7 +103,7 @@ impl Exec {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
-        let variables = variables(context, secrets);
+        let (variables, _) = variables(context, secrets);
         let mut streams = vec![];
         if let Some(from) = child.stdout.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
@@ -157,18 +157,30 @@ fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, O
             environment.remove(OsStr::new(name));
         }
     }
-    let filled = variables(context, secrets);
+    let (filled, failed) = variables(context, secrets);
+    note(context, &failed);
     environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
     environment
 }
 
-fn variables(context: &Context<'_>, secrets: &Secrets) -> Vec<Assignment> {
-    let mut variables = vec![];
+/// The variables of the services that can be read, and why others cannot; that an optional one is not there is normal.
+pub(super) fn variables(context: &Context<'_>, secrets: &Secrets) -> (Vec<Assignment>, Vec<Error>) {
+    let (mut variables, mut failed) = (vec![], vec![]);
     for service in context.options.service_ids() {
-        let Ok(read) = secrets.read(&service) else { continue };
-        variables.extend(read.config.variables(context.options.definition(&service)));
+        match secrets.read(&service) {
+            Ok(read) => variables.extend(read.config.variables(context.options.definition(&service))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => failed.push(error),
+        }
     }
-    variables
+    (variables, failed)
+}
+
+/// Tells what is left out.
+pub(super) fn note(context: &Context<'_>, failed: &[Error]) {
+    for error in failed {
+        context.output.note(format_args!("{} left out: {error}", paint(WARN, "note")));
+    }
 }
 
 /// The secret values, also as they stand in a URL: percent-encoded.

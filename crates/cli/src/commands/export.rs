@@ -12,6 +12,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Exit;
+use crate::commands::exec;
 use crate::context::Context;
 use crate::dotenv;
 use crate::output::{Page, Report, WARN, paint};
@@ -47,7 +48,7 @@ struct Exported {
 
 impl Export {
     pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
-        let variables = variables(context).await?;
+        let variables = self.variables(context).await?;
         let text = match self.format {
             Format::Dotenv => dotenv::write(&variables)?,
             Format::Json => json(&variables),
@@ -67,18 +68,22 @@ impl Export {
     }
 }
 
-/// The variables of every service that can be read; that a required one cannot is an error.
-async fn variables(context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
-    // In an outage the environment would stand in, and be taken for what Secrets Manager holds.
-    let secrets = context.secrets(&[("environmentFallback", false.into())])?;
-    secrets.load().await?;
-    let mut variables = vec![];
-    for service in context.options.service_ids() {
-        if let Ok(read) = secrets.read(&service) {
-            variables.extend(read.config.variables(context.options.definition(&service)));
+impl Export {
+    /// The variables of every service that can be read; that a required one cannot is an error. That an optional one
+    /// cannot is an error where it would replace a file that may hold it.
+    async fn variables(&self, context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
+        // In an outage the environment would stand in, and be taken for what Secrets Manager holds.
+        let secrets = context.secrets(&[("environmentFallback", false.into())])?;
+        secrets.load().await?;
+        let (variables, failed) = exec::variables(context, &secrets);
+        match Error::several(failed.clone()) {
+            Some(error) if self.force => Err(error),
+            _ => {
+                exec::note(context, &failed);
+                Ok(variables)
+            }
         }
     }
-    Ok(variables)
 }
 
 impl Report for Exported {

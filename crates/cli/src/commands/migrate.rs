@@ -30,6 +30,9 @@ pub(crate) struct Migrate {
     /// Show what would happen, and end
     #[arg(long)]
     dry_run: bool,
+    /// Only create what is missing and restore what is deleted; what is stored otherwise stays, and is noted
+    #[arg(long)]
+    missing: bool,
     /// Do it without asking
     #[arg(long, short)]
     yes: bool,
@@ -48,12 +51,16 @@ struct Step {
     action: Action,
     draft: Draft,
     has_description: bool,
+    /// The version that was compared.
+    version: Option<String>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Action {
     Create,
+    /// It holds other values, and only what is missing is asked for.
+    Leave,
     /// It is scheduled for deletion.
     Restore,
     /// Its value is stored already.
@@ -70,6 +77,8 @@ struct Plan {
     steps: Vec<Planned>,
     /// Services none of whose variables is set.
     without_variables: Vec<ServiceId>,
+    #[serde(skip)]
+    only_missing: bool,
 }
 
 #[derive(Serialize)]
@@ -122,13 +131,13 @@ impl Migrate {
         let mut planned = vec![];
         for (service, draft) in drafts {
             context.output.progress(format_args!("looking at {service}"));
-            let (step, plan) = plan(&context, service, draft).await?;
+            let (step, plan) = self.plan(&context, service, draft).await?;
             steps.push(step);
             planned.push(plan);
         }
         let (environment, place) = (context.options.environment.to_string(), context.place().await?);
-        let plan = Plan { environment, place, steps: planned, without_variables };
-        let count = steps.iter().filter(|step| step.action != Action::Same).count();
+        let plan = Plan { environment, place, steps: planned, without_variables, only_missing: self.missing };
+        let count = steps.iter().filter(|step| !matches!(step.action, Action::Leave | Action::Same)).count();
         if self.dry_run {
             context.output.report(&plan);
             return Ok(None);
@@ -148,6 +157,9 @@ impl Migrate {
         }
         let mut verified = vec![];
         for (index, step) in steps.iter().enumerate() {
+            if step.action == Action::Leave {
+                continue;
+            }
             let service = step.service.clone();
             context.output.progress(format_args!("storing {service} ({} of {})", index + 1, steps.len()));
             match self.apply(&context, step).await {
@@ -164,28 +176,66 @@ impl Migrate {
         Ok(None)
     }
 
+    async fn plan(&self, context: &Context<'_>, service: ServiceId, draft: Draft) -> Result<(Step, Planned), Error> {
+        let secret_id = context.secret(&service)?.clone();
+        let description = context.admin.describe(&secret_id).await?;
+        let is_deleted = description.as_ref().is_some_and(|it| it.deleted_at.is_some());
+        let stored = match &description {
+            Some(_) if !is_deleted => stored(&context.admin, &service, &secret_id).await?,
+            _ => None,
+        };
+        let text = stored.as_ref().map(|(text, _)| text.expose_secret());
+        // What a restored secret holds is not known yet, and stays.
+        let fields = if is_deleted && self.missing { vec![] } else { draft.changes(text) };
+        let draft = match text {
+            Some(text) if !self.missing => draft.over(&context.options, &service, text)?,
+            _ => draft,
+        };
+        let is_same = stored.is_some() && fields.iter().all(|it| matches!(it.change, Change::Kept | Change::Same));
+        let action = match &description {
+            None => Action::Create,
+            Some(_) if is_deleted => Action::Restore,
+            Some(_) if is_same => Action::Same,
+            Some(_) if self.missing => Action::Leave,
+            Some(_) => Action::Update,
+        };
+        let warnings = draft.warnings.clone();
+        let planned = Planned { service: service.clone(), secret_id: secret_id.clone(), action, fields, warnings };
+        let has_description = description.is_some_and(|it| it.description.is_some());
+        let version = stored.map(|(_, version)| version);
+        Ok((Step { service, secret_id, action, draft, has_description, version }, planned))
+    }
+
     /// Stores one secret and reads it back; answers the version.
     async fn apply(&self, context: &Context<'_>, step: &Step) -> Result<String, Error> {
-        let Step { service, secret_id, action, draft, has_description } = step;
+        let Step { service, secret_id, action, draft, has_description, version } = step;
         let admin = &context.admin;
         let mut text = SecretString::from(draft.text().as_str());
         let version = match action {
-            Action::Same => None,
+            Action::Leave | Action::Same => None,
+            Action::Restore if self.missing => {
+                admin.restore(secret_id).await?;
+                None
+            }
             Action::Create => Some(admin.create(secret_id, &text, &self.making(context, service, false)).await?),
             Action::Restore | Action::Update => {
                 if *action == Action::Restore {
                     admin.restore(secret_id).await?;
                     // Only now can it be read: what it holds besides is kept.
-                    if let Some(stored) = stored(admin, secret_id).await? {
+                    if let Some((stored, _)) = stored(admin, service, secret_id).await? {
                         let merged = draft.over(&context.options, service, stored.expose_secret())?;
                         text = SecretString::from(merged.text().as_str());
                     }
+                } else {
+                    unmoved(context, service, secret_id, version.as_deref()).await?;
                 }
                 admin.update(secret_id, &self.making(context, service, *has_description)).await?;
                 Some(admin.put(secret_id, &text).await?)
             }
         };
-        read_back(context, service, secret_id, &text, version.as_deref()).await
+        let found = read_back(context, service, secret_id, &text, version.as_deref()).await?;
+        let message = || format!("{service} was stored, and is not read back yet: run the command again");
+        found.ok_or_else(|| Error::of(service.clone(), ErrorKind::Unavailable, message()))
     }
 
     fn making(&self, context: &Context<'_>, service: &ServiceId, has_description: bool) -> Making {
@@ -230,44 +280,43 @@ impl Drafts {
     }
 }
 
-async fn plan(context: &Context<'_>, service: ServiceId, draft: Draft) -> Result<(Step, Planned), Error> {
-    let secret_id = context.secret(&service)?.clone();
-    let description = context.admin.describe(&secret_id).await?;
-    let is_deleted = description.as_ref().is_some_and(|it| it.deleted_at.is_some());
-    let stored = match &description {
-        Some(_) if !is_deleted => stored(&context.admin, &secret_id).await?,
-        _ => None,
+/// Text and version of what is stored, if anything is. A binary value would be overwritten.
+async fn stored(
+    admin: &Admin,
+    service: &ServiceId,
+    secret_id: &SecretId,
+) -> Result<Option<(SecretString, String)>, Error> {
+    let Some(stored) = admin.value(secret_id, Stage::Current).await? else { return Ok(None) };
+    let Some(text) = stored.text else {
+        let message = format!("{secret_id} holds a binary value, which is not overwritten: is it the right secret?");
+        return Err(Error::of(service.clone(), ErrorKind::Invalid, message));
     };
-    let fields = draft.changes(stored.as_ref().map(ExposeSecret::expose_secret));
-    let draft = match &stored {
-        Some(stored) => draft.over(&context.options, &service, stored.expose_secret())?,
-        None => draft,
-    };
-    let is_same = stored.is_some() && fields.iter().all(|it| matches!(it.change, Change::Kept | Change::Same));
-    let action = match &description {
-        None => Action::Create,
-        Some(_) if is_deleted => Action::Restore,
-        Some(_) if is_same => Action::Same,
-        Some(_) => Action::Update,
-    };
-    let warnings = draft.warnings.clone();
-    let planned = Planned { service: service.clone(), secret_id: secret_id.clone(), action, fields, warnings };
-    let has_description = description.is_some_and(|it| it.description.is_some());
-    Ok((Step { service, secret_id, action, draft, has_description }, planned))
+    Ok(Some((text, stored.version_id)))
 }
 
-async fn stored(admin: &Admin, secret_id: &SecretId) -> Result<Option<SecretString>, Error> {
-    Ok(admin.value(secret_id, Stage::Current).await?.and_then(|stored| stored.text))
+/// Whether the version that was looked at is still current: whoever stored another meanwhile must not lose it.
+pub(super) async fn unmoved(
+    context: &Context<'_>,
+    service: &ServiceId,
+    secret_id: &SecretId,
+    before: Option<&str>,
+) -> Result<(), Error> {
+    let now = context.admin.value(secret_id, Stage::Current).await?.map(|stored| stored.version_id);
+    if now.as_deref() == before {
+        return Ok(());
+    }
+    let message = format!("{service} was changed meanwhile: nothing of it is stored, run the command again");
+    Err(Error::of(service.clone(), ErrorKind::Unavailable, message))
 }
 
-/// Waits until the version is read, holds what was stored, and is what a reader takes.
+/// Waits until the version is read, holds what was stored, and is what a reader takes. `None`: it is not read yet.
 pub(super) async fn read_back(
     context: &Context<'_>,
     service: &ServiceId,
     secret_id: &SecretId,
     text: &SecretString,
     version: Option<&str>,
-) -> Result<String, Error> {
+) -> Result<Option<String>, Error> {
     for attempt in 0..READ_BACK_TRIES {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -281,10 +330,9 @@ pub(super) async fn read_back(
             _ => {}
         }
         context.options.check(service, found.expose_secret())?;
-        return Ok(stored.version_id);
+        return Ok(Some(stored.version_id));
     }
-    let message = format!("{service} was stored, and is not read back yet: run the command again");
-    Err(Error::of(service.clone(), ErrorKind::Unavailable, message))
+    Ok(None)
 }
 
 /// What was asked for, or none where to ask again may help.
@@ -324,6 +372,8 @@ impl Report for Plan {
         for Planned { service, secret_id, action, fields, warnings } in &self.steps {
             let action = match action {
                 Action::Create => paint(GOOD, "create"),
+                Action::Leave => paint(WARN, "differs and stays"),
+                Action::Restore if self.only_missing => paint(WARN, "restore"),
                 Action::Restore => paint(WARN, "restore and update"),
                 Action::Same => paint(DIM, "same"),
                 Action::Update => paint(WARN, "update"),
@@ -358,13 +408,19 @@ impl Report for Plan {
 
 impl Report for Migrated {
     fn page(&self, page: &mut Page) {
+        for Planned { service, fields, .. } in self.plan.steps.iter().filter(|it| it.action == Action::Leave) {
+            let differing = fields.iter().filter(|it| matches!(it.change, Change::Added | Change::Changed));
+            let names: Vec<&str> = differing.map(|it| it.path.trim_start_matches('/')).collect();
+            page.line(format_args!("{} {service} stays as it is and differs: {}", paint(WARN, "!"), names.join(", ")));
+        }
         for Verified { service, version_id, .. } in &self.verified {
             let action = self.plan.steps.iter().find(|step| step.service == *service).map(|step| step.action);
             let done = match action {
                 Some(Action::Create) => "created, read back and valid",
+                Some(Action::Restore) if self.plan.only_missing => "restored as it was, read and valid",
                 Some(Action::Restore) => "restored, updated, read back and valid",
                 Some(Action::Update) => "updated, read back and valid",
-                Some(Action::Same) | None => "as it was, read and valid",
+                Some(Action::Leave | Action::Same) | None => "as it was, read and valid",
             };
             page.line(format_args!("{} {service} {done} {}", paint(GOOD, "✓"), paint(DIM, version_id)));
         }

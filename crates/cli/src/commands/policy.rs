@@ -20,7 +20,8 @@ const POLICY_LIMIT: usize = 6144;
 #[derive(Args)]
 #[command(
     after_help = "The account is that of the credentials, unless --account names it. The use of a KMS key is granted \
-for the keys that --kms-key names, through Secrets Manager only: AWS's own key needs no grant."
+for the keys that --kms-key names, through Secrets Manager only: AWS's own key needs no grant. --verify needs \
+iam:SimulatePrincipalPolicy on the principal, which no policy here grants: it tells what others may do."
 )]
 pub(crate) struct Policy {
     /// For whom
@@ -35,6 +36,9 @@ pub(crate) struct Policy {
     /// The ARN of a customer's own KMS key that encrypts the secrets; may be given again
     #[arg(long, value_name = "ARN", value_parser = key)]
     kms_key: Vec<String>,
+    /// The ARN of a rotation function, which an operator must be allowed to invoke; may be given again
+    #[arg(long, value_name = "ARN", value_parser = function)]
+    function: Vec<String>,
     /// Let IAM simulate whether the caller, or --principal, may do all of it
     #[arg(long)]
     verify: bool,
@@ -106,6 +110,7 @@ impl Policy {
         let mut scope = Scope {
             account: self.account.clone(),
             kms_keys: self.kms_key.clone(),
+            functions: self.function.clone(),
             regions: context.options.connection.regions.clone(),
             ..Scope::default()
         };
@@ -116,12 +121,16 @@ impl Policy {
                     scope.account = Some(identity.account);
                 }
                 Err(error) if self.verify => return Err(error),
-                Err(_) => {
-                    context.output.note("No credentials: the account is `*` below. Give --account for its number.");
+                Err(error) => {
+                    let why = match error.kind() {
+                        ErrorKind::Unauthenticated => "No credentials".to_owned(),
+                        _ => error.to_string(),
+                    };
+                    context
+                        .output
+                        .note(format_args!("{why}: the account is `*` below. Give --account for its number."));
                 }
             }
-        } else if let Some(region) = scope.regions.first() {
-            partition(region).clone_into(&mut scope.partition);
         }
         if scope.regions.is_empty() {
             context.output.note("No region: it is `*` below. Give --region, again for each replica.");
@@ -203,17 +212,18 @@ fn terraform(name: &str, environment: &str, audience: Audience, document: Value)
     terraform.into_text()
 }
 
-fn partition(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
 fn account(text: &str) -> Result<String, &'static str> {
     let valid = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if valid { Ok(text.to_owned()) } else { Err("must be the twelve digits of an account") }
+}
+
+fn function(text: &str) -> Result<String, &'static str> {
+    let valid = text.starts_with("arn:aws") && text.contains(":lambda:") && text.contains(":function:");
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a function's ARN like arn:aws:lambda:us-east-1:123456789012:function:…")
+    }
 }
 
 fn key(text: &str) -> Result<String, &'static str> {

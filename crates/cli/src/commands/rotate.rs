@@ -1,5 +1,6 @@
 //! `rotate`: new values for a service, by the way that its issuer allows. The compromise procedure.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Read, stdin};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::audit::{Audit, Trail};
-use super::migrate::{read_back, retrying};
+use super::migrate::{read_back, retrying, unmoved};
 use crate::Exit;
 use crate::context::Context;
 use crate::output::{BAD, DIM, GOOD, Page, Report, paint};
@@ -36,7 +37,7 @@ const INPUT_LIMIT: u64 = 65_536;
 pub(crate) struct Rotate {
     /// The service, e.g. security
     service: String,
-    /// Only these fields, e.g. jwtSecret
+    /// Only these fields, e.g. jwtSecret; with --stdin they may be new
     #[arg(long, value_name = "NAME")]
     field: Vec<String>,
     /// Read new values from standard input, as a JSON object of fields
@@ -78,6 +79,9 @@ struct Emergency {
 
 impl Rotate {
     pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
+        if context.output.is_json() && !self.yes {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "nobody is asked under --json: give --yes"));
+        }
         context.options.connection.regions = vec![context.admin.region().await?];
         let context = &context;
         let service = context.service(&self.service)?;
@@ -89,7 +93,7 @@ impl Rotate {
         if about.deleted_at.is_some() {
             let message = format!(
                 "{secret_id} is scheduled for deletion: `migrate` restores it with the values of the variables, \
-                 `aws secretsmanager restore-secret` with those that it has"
+                 `migrate --missing` with those that it has"
             );
             return Err(Error::of(service, ErrorKind::NotFound, message));
         }
@@ -97,26 +101,33 @@ impl Rotate {
         if service == Service::Database && !self.stdin && about.rotation.function.is_none() {
             return Err(no_function(context, &service, &about));
         }
-        let (fields, to) = if is_by_function {
+        if is_by_function && !self.field.is_empty() {
+            let message = "the rotation function decides which fields it renews: leave out --field";
+            return Err(Error::of(service, ErrorKind::ConfigInvalid, message));
+        }
+        let (fields, from, to) = if is_by_function {
             let function = about.rotation.function.as_deref().unwrap_or_default();
             self.confirm(context, &format!("Let {function} rotate {service} of {}", context.options.environment))
                 .await?;
-            (vec![], self.by_function(context, &service, &secret_id).await?)
+            (vec![], about.current, self.by_function(context, &service, &secret_id).await?)
         } else {
-            let Some(stored) = context.admin.value(&secret_id, Stage::Current).await?.and_then(|it| it.text) else {
+            let found = context.admin.value(&secret_id, Stage::Current).await?;
+            let Some((stored, version)) = found.and_then(|it| Some((it.text?, it.version_id))) else {
                 let message =
                     format!("{secret_id} holds no text to change: `template {service}` shows what it should hold");
                 return Err(Error::of(service, ErrorKind::Invalid, message));
             };
-            let new = self.new_values(&service, &stored)?;
+            let new = self.new_values(context, &service, &stored)?;
             let draft = context.options.amend(&service, stored.expose_secret(), &new.0)?;
             let fields: Vec<String> = new.0.keys().cloned().collect();
             let what = format!("Replace {} of {service} of {}", fields.join(", "), context.options.environment);
             self.confirm(context, &what).await?;
-            (fields, store(context, &service, &secret_id, &draft).await?)
+            unmoved(context, &service, &secret_id, Some(&version)).await?;
+            let to = store(context, &service, &secret_id, &draft).await?;
+            (fields, Some(version), to)
         };
         let emergency = if self.emergency { Some(Box::pin(emergency(context, &service)).await) } else { None };
-        context.output.report(&Rotated { service, secret_id, fields, from: about.current, to, emergency });
+        context.output.report(&Rotated { service, secret_id, fields, from, to, emergency });
         Ok(None)
     }
 
@@ -128,8 +139,12 @@ impl Rotate {
     }
 
     /// The new values of the fields: random ones, those of standard input, or what a person types.
-    fn new_values(&self, service: &ServiceId, stored: &SecretString) -> Result<NewValues, Error> {
-        let known = self.fields(service, stored)?;
+    fn new_values(
+        &self,
+        context: &Context<'_>,
+        service: &ServiceId,
+        stored: &SecretString,
+    ) -> Result<NewValues, Error> {
         let mut new = NewValues(Map::new());
         if self.stdin {
             let mut text = Zeroizing::new(String::new());
@@ -140,12 +155,14 @@ impl Rotate {
                 return Err(Error::of(service.clone(), ErrorKind::Invalid, message));
             };
             new.0 = object;
+            self.expect(context, service, stored, &new)?;
         } else if *service == Service::Security {
-            for field in known {
+            for field in self.fields(service, stored)? {
                 new.0.insert(field, random()?.as_str().into());
             }
         } else {
-            if !stdin().is_terminal() {
+            let known = self.fields(service, stored)?;
+            if context.output.is_json() || !stdin().is_terminal() {
                 let message = format!("nobody is there to type the new values of {service}: give --stdin");
                 return Err(Error::of(service.clone(), ErrorKind::ConfigInvalid, message));
             }
@@ -160,6 +177,37 @@ impl Rotate {
             }
         }
         Ok(new)
+    }
+
+    /// Whether these are fields to replace: a mistyped one would be stored beside the one that is meant.
+    fn expect(
+        &self,
+        context: &Context<'_>,
+        service: &ServiceId,
+        stored: &SecretString,
+        new: &NewValues,
+    ) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::of(service.clone(), ErrorKind::Invalid, message));
+        if self.field.is_empty() {
+            let stored = NewValues(serde_json::from_str(stored.expose_secret()).unwrap_or_default());
+            let mut known = context.options.field_names(service);
+            known.extend(stored.0.keys().filter(|&name| !known.contains(name)).cloned().collect::<Vec<_>>());
+            if new.0.keys().any(|name| !known.contains(name)) {
+                // What is typed in its place may be a value: it is not told.
+                return refuse(format!(
+                    "standard input holds a field that {service} does not have; it has {}. Name a new one by --field",
+                    known.join(", ")
+                ));
+            }
+        } else if new.0.len() != self.field.iter().collect::<BTreeSet<_>>().len()
+            || !self.field.iter().all(|name| new.0.contains_key(name))
+        {
+            return refuse(format!(
+                "standard input does not hold just the fields of --field: {}",
+                self.field.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     /// The fields to replace: those asked for, else those that an issuer renews.
@@ -238,7 +286,16 @@ async fn store(
 ) -> Result<String, Error> {
     let text = SecretString::from(draft.text().as_str());
     let version = context.admin.put(secret_id, &text).await?;
-    read_back(context, service, secret_id, &text, Some(&version)).await
+    let (kind, why) = match read_back(context, service, secret_id, &text, Some(&version)).await {
+        Ok(Some(version)) => return Ok(version),
+        Ok(None) => (ErrorKind::Unavailable, "it is not read back yet".to_owned()),
+        Err(error) => (error.kind(), error.to_string()),
+    };
+    let message = format!(
+        "{why}\n{service} was stored as version {version}. Do not rotate again: that would end the version before. \
+         `history {service}` and `check` tell when it is current"
+    );
+    Err(Error::of(service.clone(), kind, message))
 }
 
 fn random() -> Result<Zeroizing<String>, Error> {
