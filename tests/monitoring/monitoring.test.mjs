@@ -82,7 +82,7 @@ test('prom-client exposes every documented metric', async () => {
     'permisos_secrets_fallback_active{environment="production",service="monitoring"} 0',
     'permisos_secrets_unavailable{environment="production",service="stripe"} 0',
     'permisos_secrets_consecutive_failures{environment="production",service="stripe"} 1',
-    'permisos_secrets_fetches_total{operation="BatchGetSecretValue",status="ok"} 1',
+    'permisos_secrets_fetches_total{environment="production",operation="BatchGetSecretValue",status="ok"} 1',
   ]) {
     assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`);
   }

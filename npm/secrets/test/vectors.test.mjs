@@ -93,7 +93,7 @@ function play(engine, step, underWay, where) {
       if (answer.code) return { service, stage, failure: answer };
       const { text, ...rest } =
         typeof answer === 'string' ? { text: STANDARD[service], versionId: answer, createdAt: 0 } : answer;
-      return { service, stage, payload: { ...rest, text: text === null ? null : JSON.stringify(text) } };
+      return { service, stage, payload: { ...rest, text: text === null || typeof text === 'string' ? text : JSON.stringify(text) } };
     });
     const { id } = underWay.shift();
     engine.handleFetched(now, JSON.stringify({ id, outcomes, calls: step.calls ?? [] }));
