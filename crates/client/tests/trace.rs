@@ -5,50 +5,33 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use permisos_secrets::core::ErrorKind;
 use permisos_secrets::{Secrets, Service};
+use permisos_secrets_testkit::log::Log;
 use serde_json::json;
 use support::{Behaviour, Scripted, secrets};
 use tokio::time::sleep;
 use tracing_subscriber::filter::LevelFilter;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Level and event of each line.
-    fn told(&self) -> BTreeSet<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let line = |line: &str| {
-            let (level, rest) = line.trim().split_once(' ').unwrap();
-            let name = rest.split(": ").nth(1).unwrap().split([' ', ':']).next().unwrap();
-            assert!(rest.contains("service=redis"), "{line}");
-            format!("{level} {name}")
-        };
-        text.lines().filter(|line| line.contains("permisos_secrets::driver")).map(line).collect()
-    }
+/// Level and event of each line.
+fn told(log: &Log) -> BTreeSet<String> {
+    let text = log.text();
+    let line = |line: &str| {
+        let (level, rest) = line.trim().split_once(' ').unwrap();
+        let name = rest.split(": ").nth(1).unwrap().split([' ', ':']).next().unwrap();
+        assert!(rest.contains("service=redis"), "{line}");
+        format!("{level} {name}")
+    };
+    text.lines().filter(|line| line.contains("permisos_secrets::driver")).map(line).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_is_told_at_its_level() {
     let log = Log::default();
-    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false).without_time();
-    let _here = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    let _here = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 60, "staleIfError": 60 }));
     let redis = Service::Redis.into();
@@ -77,5 +60,5 @@ async fn every_event_is_told_at_its_level() {
         "WARN fallback",
         "WARN stale",
     ];
-    assert_eq!(log.told(), levels.map(str::to_owned).into());
+    assert_eq!(told(&log), levels.map(str::to_owned).into());
 }

@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
-use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use permisos_secrets::core::{Fetch, Fetched, Timestamp};
 use permisos_secrets::{Error, ErrorKind, Secrets, SecretsBuilder, Service, Source, Status};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
+use permisos_secrets_testkit::log::Log;
 use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::{Map, Value, json};
 use support::{Stored, load};
@@ -206,26 +206,14 @@ async fn close_ends_the_component_at_once() {
 /// Health is asked every few seconds.
 #[tokio::test]
 async fn what_ended_a_component_is_logged_once() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Log {
-        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(text)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
     let log = Log::default();
-    let writer = log.clone();
-    let _guard = tracing_subscriber::fmt().with_writer(move || writer.clone()).set_default();
+    let _guard = tracing_subscriber::fmt().with_writer(log.clone()).set_default();
     let secrets = misbehaving("wrong-config");
     secrets.load().await.unwrap_err();
     for _ in 0..3 {
         assert_eq!(secrets.health().status, Status::Unavailable);
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert_eq!(log.matches("a config of another service").count(), 1, "{log}");
 }
 
