@@ -25,6 +25,7 @@ use crate::table;
 /// The SDK tries a call once more; after that the engine's own wait is the better one.
 const ATTEMPTS: u32 = 2;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const NO_CREDENTIALS: &str = "AWS's credential chain found no valid credentials";
 /// A server that asks for a longer wait is not believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
@@ -94,23 +95,8 @@ pub(crate) fn describe<E>(place: &str, error: &SdkError<E, HttpResponse>) -> Fai
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    if let Some(kind) = credentials_out_of_reach(error) {
-        let message =
-            format!("{place} was not sent: the provider of its credentials (STS, SSO or a metadata service) ");
-        let what = if kind == ErrorKind::Timeout { "did not answer in time" } else { "could not be reached" };
-        return failure(kind, &(message + what));
-    }
-    if let Some(code) = refused_role(error) {
-        let message = format!(
-            "{place} was not sent: sts:AssumeRole answered {}; allow it on the role, and the caller in the role's trust \
-             policy",
-            table::shown(code)
-        );
-        return failure(ErrorKind::Unauthenticated, &message);
-    }
-    if is_credentials(error) {
-        let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
-        return failure(ErrorKind::Unauthenticated, &message);
+    if let Some(failure) = without_credentials(place, error) {
+        return failure;
     }
     match error {
         SdkError::TimeoutError(_) => failure(ErrorKind::Timeout, &format!("{place} timed out")),
@@ -130,6 +116,26 @@ where
             Failure { retry_after, ..answered(place, code, status, request) }
         }
         _ => failure(ErrorKind::Unavailable, &format!("{place} was answered by something malformed")),
+    }
+}
+
+/// Why a call could not be signed, if that is what failed.
+pub(crate) fn without_credentials(place: &str, error: &(dyn StdError + 'static)) -> Option<Failure> {
+    let because = |kind, why: &str| Some(failure(kind, &format!("{place} was not sent: {why}")));
+    match (credentials_out_of_reach(error), refused_role(error)) {
+        (Some(kind), _) => {
+            let what = if kind == ErrorKind::Timeout { "did not answer in time" } else { "could not be reached" };
+            because(kind, &format!("the provider of its credentials (STS, SSO or a metadata service) {what}"))
+        }
+        (None, Some(code)) => {
+            let why = format!(
+                "sts:AssumeRole answered {}; allow it on the role, and the caller in the role's trust policy",
+                table::shown(code)
+            );
+            because(ErrorKind::Unauthenticated, &why)
+        }
+        (None, None) if is_credentials(error) => because(ErrorKind::Unauthenticated, NO_CREDENTIALS),
+        (None, None) => None,
     }
 }
 

@@ -18,7 +18,7 @@ use permisos_secrets_core::{Connection, ErrorKind, Failure};
 use serde_json::Value;
 
 use crate::admin::Decision;
-use crate::reach::{CONNECT_TIMEOUT, answered, failure};
+use crate::reach::{CONNECT_TIMEOUT, NO_CREDENTIALS, answered, failure, without_credentials};
 
 /// Fifty events of a page, each a few kilobytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -167,12 +167,11 @@ impl Signed {
     }
 
     async fn signed(&self, call: &Call<'_>, place: &str) -> Result<HttpRequest, Failure> {
-        let unauthenticated = || {
-            let message = format!("{place} was not sent: AWS's credential chain found no valid credentials");
-            failure(ErrorKind::Unauthenticated, &message)
-        };
+        let unauthenticated =
+            || failure(ErrorKind::Unauthenticated, &format!("{place} was not sent: {NO_CREDENTIALS}"));
         let provider = self.credentials.as_ref().ok_or_else(unauthenticated)?;
-        let identity = provider.provide_credentials().await.map_err(|_| unauthenticated())?.into();
+        let refused = |error| without_credentials(place, &error).unwrap_or_else(unauthenticated);
+        let identity = provider.provide_credentials().await.map_err(refused)?.into();
         let unsigned = |_| failure(ErrorKind::ConfigInvalid, &format!("{place} could not be signed"));
         let parameters = SigningParams::builder()
             .identity(&identity)
