@@ -473,6 +473,7 @@ impl IntoWit for core::ServiceHealth {
             next_refresh_ms,
             consecutive_failures,
             last_error,
+            last_error_message,
             warnings,
             reads: core::ReadCounts { environment, failed, fresh, stale },
         } = self;
@@ -490,6 +491,7 @@ impl IntoWit for core::ServiceHealth {
             next_refresh_ms,
             consecutive_failures,
             last_error: last_error.map(IntoWit::into_wit),
+            last_error_message,
             warnings: list(warnings),
             reads: wit_types::ReadCounts { environment, failed, fresh, stale },
         }

@@ -15,7 +15,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::reach::{Reached, describe, reach};
+use crate::credentials::Chain;
+use crate::reach::{SecondAttempt, describe, reach};
 use crate::signed::Signed;
 use crate::table;
 
@@ -41,6 +42,7 @@ struct Clients {
     secrets: aws_sdk_secretsmanager::Client,
     sts: aws_sdk_sts::Client,
     signed: Signed,
+    credentials: Chain,
 }
 
 /// Who calls.
@@ -359,25 +361,30 @@ impl Admin {
         let Inner { connection, clients } = &*self.0;
         let make = || async {
             let region = connection.regions.first().map(String::as_str);
-            let Reached { region, config, endpoint_url } = reach(connection, region, None).await.map_err(plain)?;
-            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&config);
-            let mut sts = aws_sdk_sts::config::Builder::from(&config);
-            if let Some(url) = &endpoint_url {
+            let mut reached = reach(connection, region, None).await.map_err(plain)?;
+            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&reached.config);
+            let mut sts = aws_sdk_sts::config::Builder::from(&reached.config);
+            if let Some(url) = &reached.endpoint_url {
                 secrets = secrets.endpoint_url(url);
             }
             // AWS's own endpoints serve one service each: that of Secrets Manager is none for the others.
-            let endpoint_url = endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
-            if let Some(url) = &endpoint_url {
+            reached.endpoint_url = reached.endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
+            if let Some(url) = &reached.endpoint_url {
                 sts = sts.endpoint_url(url);
             }
             Ok(Clients {
-                secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.build()),
-                sts: aws_sdk_sts::Client::from_conf(sts.build()),
-                signed: Signed::new(connection, &config, endpoint_url, &region),
-                region,
+                secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.retry_classifier(SecondAttempt).build()),
+                sts: aws_sdk_sts::Client::from_conf(sts.retry_classifier(SecondAttempt).build()),
+                signed: Signed::new(connection, &reached),
+                region: reached.region,
+                credentials: reached.credentials,
             })
         };
-        clients.get_or_try_init(make).await
+        let clients = clients.get_or_try_init(make).await?;
+        let place = format!("the call in {}", clients.region);
+        // Before the call, so that a provider of credentials that is slow or refuses is named, and not the call.
+        clients.credentials.credentials().await.map_err(|fault| plain(fault.failure(&place)))?;
+        Ok(clients)
     }
 }
 
@@ -387,7 +394,8 @@ impl Clients {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let operation = action.rsplit(':').next().unwrap_or_default();
-        self.explain(action, secret, &describe(&format!("{operation} in {}", self.region), error))
+        let failure = describe(&format!("{operation} in {}", self.region), error);
+        self.explain(action, secret, &self.credentials.blamed(failure))
     }
 
     /// One page of events. CloudTrail takes two requests a second from an account: many pages need patience.

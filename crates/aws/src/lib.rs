@@ -2,6 +2,10 @@
 
 mod admin;
 mod agent;
+mod credentials;
+mod network;
+mod process;
+mod profile;
 mod reach;
 mod signed;
 mod source;

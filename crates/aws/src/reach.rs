@@ -1,31 +1,30 @@
 //! How AWS is reached, and what its failures mean: the same for the source and for the administrator's calls.
 
-use std::env;
 use std::error::Error as StdError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::identity::IdentityCache;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
-use aws_smithy_http_client::tls;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use permisos_secrets_core::{Connection, ErrorKind, Failure};
-use rustls::CertificateError;
 
+use crate::credentials::{Chain, Fault, Reach};
+use crate::network::{Cause, Client, Route, Unreachable};
+use crate::profile::Profiles;
 use crate::table;
 
 /// The SDK tries a call once more; after that the engine's own wait is the better one.
 const ATTEMPTS: u32 = 2;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-pub(crate) const NO_CREDENTIALS: &str = "AWS's credential chain found no valid credentials";
 /// A server that asks for a longer wait is not believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
@@ -36,58 +35,76 @@ pub(crate) struct Reached {
     /// The endpoint that the options name. For each service's own configuration: in the shared one, the variable
     /// `AWS_ENDPOINT_URL` would win over it.
     pub(crate) endpoint_url: Option<String>,
+    pub(crate) credentials: Chain,
+    pub(crate) client: Client,
 }
 
-/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. Contacts nobody yet.
+/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. Contacts nobody yet, but
+/// for a region that only instance metadata knows.
 pub(crate) async fn reach(
     connection: &Connection,
     region: Option<&str>,
     credentials: Option<&SharedCredentialsProvider>,
 ) -> Result<Reached, Failure> {
-    let http = aws_smithy_http_client::Builder::new();
-    let http = if needs_tls(connection) {
-        http.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
-    } else {
-        http.build_http()
-    };
+    let profiles = Profiles::load(connection.profile.as_deref()).await;
+    let ca_bundle = profiles.get("ca_bundle");
+    let (aws, local) = (Client::new(Route::Proxied, ca_bundle), Client::new(Route::Direct, ca_bundle));
+    let reach = Reach { aws: &aws, local: &local, limit: connection.timeout };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
         .operation_timeout(connection.timeout)
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+    let region = match region {
+        Some(region) => Some(aws_config::Region::new(region.to_owned())),
+        None => reach.region(&profiles).await,
+    };
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(aws.clone())
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    if let Some(profile) = &connection.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(credentials) = credentials {
-        loader = loader.credentials_provider(credentials.clone());
-    }
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .profile_name(profiles.name())
+        .region(region)
+        .no_credentials();
     let shared = loader.load().await;
+    let role = connection.role_arn.as_deref();
+    let credentials = match credentials {
+        Some(given) => Chain::given(given, role, &shared, connection.timeout).await,
+        None => Chain::new(&profiles, role, &shared, &reach).await.map_err(|fault| fault.failure("the call"))?,
+    };
     let Some(region) = shared.region().map(ToString::to_string) else {
         let message = "no region is configured: set the option `region` (--region) or the variable AWS_REGION";
         return Err(failure(ErrorKind::ConfigInvalid, message));
     };
-    let mut config = shared.to_builder();
-    if let Some(role) = &connection.role_arn {
-        let role = AssumeRoleProvider::builder(role).session_name("permisos-secrets").configure(&shared);
-        config = config.credentials_provider(SharedCredentialsProvider::new(role.build().await));
-    }
+    // Our chain keeps what it found.
+    let config = shared.to_builder().identity_cache(IdentityCache::no_cache());
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
     let endpoint_url = connection.endpoint_url.as_ref().map(|url| url.replace("{region}", &region));
-    Ok(Reached { region, config: config.build(), endpoint_url })
+    Ok(Reached { region, config, endpoint_url, credentials, client: aws })
 }
 
-/// Reading the system's certificates takes milliseconds: not for a server without TLS, where no provider of credentials
-/// is asked either.
-fn needs_tls(connection: &Connection) -> bool {
-    let is_plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
-    let is_named =
-        connection.role_arn.is_some() || connection.profile.is_some() || env::var_os("AWS_PROFILE").is_some();
-    !is_plain || is_named || env::var_os("AWS_ACCESS_KEY_ID").is_none()
+/// What the SDK's second attempt is for: not for a connection that was waited for in vain, but for a signature that was
+/// too old or too new, which is made again by the server's clock.
+#[derive(Debug)]
+pub(crate) struct SecondAttempt;
+
+impl ClassifyRetry for SecondAttempt {
+    fn name(&self) -> &'static str {
+        "SecondAttempt"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        if Unreachable::in_causes_of(error).is_some_and(|lost| lost.cause == Cause::ConnectTimeout) {
+            return RetryAction::RetryForbidden;
+        }
+        let body = context.response().and_then(|response| response.body().bytes());
+        let (code, message) = body.map(table::code_and_message).unwrap_or_default();
+        if table::is_of_the_clock(&code, &message) {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
 }
 
 /// What happened at a place (an operation in a region), in our own words: a server's may quote anything.
@@ -95,7 +112,7 @@ pub(crate) fn describe<E>(place: &str, error: &SdkError<E, HttpResponse>) -> Fai
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    if let Some(failure) = without_credentials(place, error) {
+    if let Some(failure) = unsent(place, error) {
         return failure;
     }
     match error {
@@ -103,109 +120,67 @@ where
         SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
             failure(ErrorKind::Timeout, &format!("{place} timed out"))
         }
-        SdkError::DispatchFailure(_) => {
-            let why = certificate_fault(error).map(|what| format!(": {what}")).unwrap_or_default();
-            failure(ErrorKind::Unavailable, &format!("{place} found no connection{why}"))
-        }
+        SdkError::DispatchFailure(_) => failure(ErrorKind::Unavailable, &format!("{place} found no connection")),
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code().unwrap_or_default();
+            let (code, message) = (answer.err().code().unwrap_or_default(), answer.err().message().unwrap_or_default());
             let request = answer.err().meta().request_id().unwrap_or_default();
-            let retry_after = answer.raw().headers().get("retry-after").and_then(|text| text.trim().parse().ok());
+            let headers = answer.raw().headers();
+            let retry_after = headers.get("retry-after").and_then(|text| text.trim().parse().ok());
             let retry_after = retry_after.map(|it| Duration::from_secs(it).min(LONGEST_RETRY_AFTER));
-            Failure { retry_after, ..answered(place, code, status, request) }
+            let answered = answered(place, code, message, status, request, headers.get("date"));
+            Failure { retry_after, ..answered }
         }
         _ => failure(ErrorKind::Unavailable, &format!("{place} was answered by something malformed")),
     }
 }
 
-/// Why a call could not be signed, if that is what failed.
-pub(crate) fn without_credentials(place: &str, error: &(dyn StdError + 'static)) -> Option<Failure> {
-    let because = |kind, why: &str| Some(failure(kind, &format!("{place} was not sent: {why}")));
-    match (credentials_out_of_reach(error), refused_role(error)) {
-        (Some(kind), _) => {
-            let what = if kind == ErrorKind::Timeout { "did not answer in time" } else { "could not be reached" };
-            because(kind, &format!("the provider of its credentials (STS, SSO or a metadata service) {what}"))
-        }
-        (None, Some(code)) => {
-            let why = format!(
-                "sts:AssumeRole answered {}; allow it on the role, and the caller in the role's trust policy",
-                table::shown(code)
-            );
-            because(ErrorKind::Unauthenticated, &why)
-        }
-        (None, None) if is_credentials(error) => because(ErrorKind::Unauthenticated, NO_CREDENTIALS),
-        (None, None) => None,
+/// Why a call was not sent, or found no connection, if that is what failed.
+pub(crate) fn unsent(place: &str, error: &(dyn StdError + 'static)) -> Option<Failure> {
+    if let Some(fault) = Fault::in_causes_of(error) {
+        return Some(fault.failure(place));
     }
+    let lost = Unreachable::in_causes_of(error)?;
+    Some(failure(lost.kind, &format!("{place} {lost}")))
 }
 
 /// The failure that a server's answer means.
-pub(crate) fn answered(place: &str, code: &str, status: u16, request_id: &str) -> Failure {
+pub(crate) fn answered(
+    place: &str,
+    code: &str,
+    message: &str,
+    status: u16,
+    request_id: &str,
+    date: Option<&str>,
+) -> Failure {
     let request = table::sanitised(request_id);
     let request = if request.is_empty() { request } else { format!(", request {request}") };
-    let message = format!("{place} answered {} (HTTP {status}{request})", table::shown(code));
-    failure(table::kind(code, status), &message)
+    let answer = format!("{place} answered {} (HTTP {status}{request})", table::shown(code));
+    if table::is_of_the_clock(code, message) {
+        let by = date.and_then(clock_difference).unwrap_or_else(|| "wrong".to_owned());
+        let message = format!("{answer}: this machine's clock is {by}; set it, for example by NTP");
+        return failure(ErrorKind::Unavailable, &message);
+    }
+    let hint = match (code, status) {
+        ("", 407) => ": a proxy on the way asks for a user name and password; give them in HTTPS_PROXY or HTTP_PROXY",
+        ("", 401 | 403) => ": no answer of AWS's own; a proxy or a firewall on the way may have refused it",
+        _ => "",
+    };
+    failure(table::kind(code, status), &format!("{answer}{hint}"))
+}
+
+/// How far this machine's clock is from the server's, in a person's words.
+fn clock_difference(date: &str) -> Option<String> {
+    let server = DateTime::from_str(date, Format::HttpDate).ok()?;
+    let ours = DateTime::from(SystemTime::now());
+    let (minutes, direction) = match server.secs() - ours.secs() {
+        behind @ 60.. => (behind / 60, "behind"),
+        ahead @ ..=-60 => (-ahead / 60, "ahead"),
+        _ => return None,
+    };
+    Some(format!("{minutes} min {direction} the server's"))
 }
 
 pub(crate) fn failure(kind: ErrorKind, message: &str) -> Failure {
     Failure { kind, message: message.to_owned(), retry_after: None }
-}
-
-/// STS's answer, where it is why there are no credentials.
-fn refused_role<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e str> {
-    causes(error).find_map(|cause| match cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>() {
-        Some(SdkError::ServiceError(answer)) => answer.err().code(),
-        _ => None,
-    })
-}
-
-fn is_credentials(error: &(dyn StdError + 'static)) -> bool {
-    causes(error).any(<dyn StdError>::is::<CredentialsError>)
-}
-
-/// Whether there may well be credentials, only not now. A chain that found none is not meant: its last link, a metadata
-/// service, is out of reach wherever there is none.
-fn credentials_out_of_reach(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
-    let cause = causes(error).find_map(|cause| cause.downcast_ref::<CredentialsError>())?;
-    match cause {
-        CredentialsError::ProviderTimedOut(_) => Some(ErrorKind::Timeout),
-        CredentialsError::ProviderError(_) => {
-            let lost = causes(cause).find_map(|cause| cause.downcast_ref::<ConnectorError>())?;
-            Some(if lost.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Unavailable })
-        }
-        _ => None,
-    }
-}
-
-/// What is wrong with the server's certificate, if that is why there is no connection.
-fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<&'static str> {
-    let fault = causes(error).find_map(|cause| match cause.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault),
-        _ => None,
-    })?;
-    Some(match fault {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has expired, or this machine's clock is wrong"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another host"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet, or this machine's clock is wrong"
-        }
-        _ => "its certificate is not trusted",
-    })
-}
-
-/// An error and what caused it, in turn.
-fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error))
-}
-
-fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
-    // An I/O error hides the one that it wraps.
-    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
-    }
 }

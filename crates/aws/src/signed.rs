@@ -3,12 +3,8 @@
 
 use std::time::SystemTime;
 
-use aws_config::SdkConfig;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -18,7 +14,9 @@ use permisos_secrets_core::{Connection, ErrorKind, Failure};
 use serde_json::Value;
 
 use crate::admin::Decision;
-use crate::reach::{CONNECT_TIMEOUT, NO_CREDENTIALS, answered, failure, without_credentials};
+use crate::credentials::Chain;
+use crate::reach::{CONNECT_TIMEOUT, Reached, answered, failure, unsent};
+use crate::table;
 
 /// Fifty events of a page, each a few kilobytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -29,7 +27,7 @@ const PAGE_LIMIT: usize = 100;
 pub(crate) struct Signed {
     region: String,
     endpoint_url: Option<String>,
-    credentials: Option<SharedCredentialsProvider>,
+    credentials: Chain,
     connector: SharedHttpConnector,
     connection: Connection,
 }
@@ -45,23 +43,18 @@ struct Call<'c> {
 }
 
 impl Signed {
-    pub(crate) fn new(connection: &Connection, config: &SdkConfig, endpoint_url: Option<String>, region: &str) -> Self {
-        let endpoint_url = endpoint_url.or_else(|| config.endpoint_url().map(str::to_owned));
+    pub(crate) fn new(connection: &Connection, reached: &Reached) -> Self {
+        let Reached { region, config, endpoint_url, credentials, client } = reached;
+        let endpoint_url = endpoint_url.clone().or_else(|| config.endpoint_url().map(str::to_owned));
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
             .read_timeout(connection.timeout)
             .build();
-        let connector = Connector::builder().connector_settings(settings);
-        let connector = if endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
-            connector.build_http()
-        } else {
-            connector.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
-        };
         Self {
-            region: region.to_owned(),
+            region: region.clone(),
             endpoint_url,
-            credentials: config.credentials_provider(),
-            connector: SharedHttpConnector::new(connector),
+            credentials: credentials.clone(),
+            connector: client.connector(&settings),
             connection: connection.clone(),
         }
     }
@@ -142,36 +135,30 @@ impl Signed {
         let place = format!("{} in {}", call.operation, call.region);
         let request = self.signed(call, &place).await?;
         let sent = async {
-            let mut response = self.connector.call(request).await.map_err(|error| {
-                let (kind, what) = if error.is_timeout() {
-                    (ErrorKind::Timeout, "timed out")
-                } else {
-                    (ErrorKind::Unavailable, "found no connection")
-                };
-                failure(kind, &format!("{place} {what}"))
-            })?;
+            let lost = |error| {
+                let unknown = || failure(ErrorKind::Unavailable, &format!("{place} found no connection"));
+                unsent(&place, &error).unwrap_or_else(unknown)
+            };
+            let mut response = self.connector.call(request).await.map_err(lost)?;
             let status = response.status().as_u16();
             let request_id = response.headers().get("x-amzn-requestid").unwrap_or_default().to_owned();
             let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
+            let date = response.headers().get("date").map(str::to_owned);
             let body = Limited::new(response.take_body(), BODY_LIMIT).collect().await.map_err(|_| malformed(call))?;
             let body = body.to_bytes().to_vec();
             if (200..300).contains(&status) {
                 return Ok(body);
             }
-            let code = header.unwrap_or_else(|| error_code(&body));
-            let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
-            Err(answered(&place, &code, status, &request_id))
+            let (code, message) = refusal(&body);
+            let code = header.as_deref().map_or(code, |header| table::bare(header).to_owned());
+            Err(answered(&place, &code, &message, status, &request_id, date.as_deref()))
         };
         let late = |_| Err(failure(ErrorKind::Timeout, &format!("{place} timed out")));
         tokio::time::timeout(self.connection.timeout, sent).await.unwrap_or_else(late)
     }
 
     async fn signed(&self, call: &Call<'_>, place: &str) -> Result<HttpRequest, Failure> {
-        let unauthenticated =
-            || failure(ErrorKind::Unauthenticated, &format!("{place} was not sent: {NO_CREDENTIALS}"));
-        let provider = self.credentials.as_ref().ok_or_else(unauthenticated)?;
-        let refused = |error| without_credentials(place, &error).unwrap_or_else(unauthenticated);
-        let identity = provider.provide_credentials().await.map_err(refused)?.into();
+        let identity = self.credentials.credentials().await.map_err(|fault| fault.failure(place))?.into();
         let unsigned = |_| failure(ErrorKind::ConfigInvalid, &format!("{place} could not be signed"));
         let parameters = SigningParams::builder()
             .identity(&identity)
@@ -180,7 +167,7 @@ impl Signed {
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()
-            .map_err(|_| unauthenticated())?
+            .map_err(|_| failure(ErrorKind::ConfigInvalid, &format!("{place} could not be signed")))?
             .into();
         let url = self.endpoint_url.clone().unwrap_or_else(|| format!("https://{}", call.host));
         let url = format!("{}/", url.trim_end_matches('/'));
@@ -204,13 +191,14 @@ fn malformed(call: &Call<'_>) -> Failure {
     failure(ErrorKind::Unavailable, &message)
 }
 
-/// The error code of a JSON or XML answer.
-fn error_code(body: &[u8]) -> String {
-    if let Ok(json) = serde_json::from_slice::<Value>(body) {
-        return json["__type"].as_str().or_else(|| json["code"].as_str()).unwrap_or_default().to_owned();
-    }
+/// The error code and the message of a JSON or XML answer.
+fn refusal(body: &[u8]) -> (String, String) {
     let text = String::from_utf8_lossy(body);
-    between(&text, "<Code>", "</Code>").unwrap_or_default().to_owned()
+    let element = |name: &str| between(&text, &format!("<{name}>"), &format!("</{name}>")).map(str::to_owned);
+    match element("Code") {
+        Some(code) => (code, element("Message").unwrap_or_default()),
+        None => table::code_and_message(body),
+    }
 }
 
 /// One page of a simulation.
@@ -380,9 +368,12 @@ mod tests {
     }
 
     #[test]
-    fn an_error_code_is_read_from_json_and_xml() {
-        assert_eq!(error_code(br#"{"__type":"AccessDeniedException"}"#), "AccessDeniedException");
-        assert_eq!(error_code(b"<E><Code>AccessDenied</Code></E>"), "AccessDenied");
-        assert_eq!(error_code(b"<html>"), "");
+    fn an_error_code_and_its_message_are_read_from_json_and_xml() {
+        let read = |body: &str| refusal(body.as_bytes());
+        let pair = |code: &str, message: &str| (code.to_owned(), message.to_owned());
+        assert_eq!(read(r#"{"__type":"com.amazon#AccessDeniedException"}"#), pair("AccessDeniedException", ""));
+        assert_eq!(read(r#"{"code":"X","Message":"m"}"#), pair("X", "m"));
+        assert_eq!(read("<E><Code>AccessDenied</Code><Message>m</Message></E>"), pair("AccessDenied", "m"));
+        assert_eq!(read("<html>"), pair("", ""));
     }
 }

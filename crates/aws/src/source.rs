@@ -20,7 +20,8 @@ use permisos_secrets_core::{
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
-use crate::reach::{Reached, describe, failure, reach};
+use crate::credentials::Chain;
+use crate::reach::{Reached, SecondAttempt, describe, failure, reach};
 use crate::table;
 
 /// Ids in one `BatchGetSecretValue`
@@ -174,15 +175,15 @@ impl RegionClient {
         credentials: Option<&SharedCredentialsProvider>,
     ) -> Result<Regional, Failure> {
         let mut regional = self.regional.lock().await;
-        if let Some(regional) = &*regional {
-            return Ok(regional.clone());
-        }
-        let Reached { region, config, endpoint_url } = reach(connection, self.region.as_deref(), credentials).await?;
-        let mut config = aws_sdk_secretsmanager::config::Builder::from(&config);
-        if let Some(url) = endpoint_url {
-            config = config.endpoint_url(url);
-        }
-        Ok(regional.insert(Regional { client: Client::from_conf(config.build()), region }).clone())
+        let connected = match regional.take() {
+            Some(regional) => regional,
+            None => Regional::new(reach(connection, self.region.as_deref(), credentials).await?),
+        };
+        // Before any call, so that a provider of credentials that is slow or refuses is named, and not the call. What
+        // failed is forgotten: AWS's providers keep what they once read of their files.
+        let place = format!("the call in {}", connected.region);
+        connected.credentials.credentials().await.map_err(|fault| fault.failure(&place))?;
+        Ok(regional.insert(connected).clone())
     }
 
     /// Credentials that were refused are kept by the SDK for as long as its client: the next fetch looks for others.
@@ -196,9 +197,19 @@ impl RegionClient {
 struct Regional {
     region: String,
     client: Client,
+    credentials: Chain,
 }
 
 impl Regional {
+    fn new(reached: Reached) -> Self {
+        let Reached { region, config, endpoint_url, credentials, .. } = reached;
+        let mut config = aws_sdk_secretsmanager::config::Builder::from(&config).retry_classifier(SecondAttempt);
+        if let Some(url) = endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        Self { client: Client::from_conf(config.build()), region, credentials }
+    }
+
     /// One batch with all its pages; `None` if the role may not call it, or the server does not know it. Without a result
     /// is a key whose name was answered, but for another: that one has to be asked for alone.
     async fn batch(&self, keys: &[Key], calls: &Calls) -> Option<Results> {
@@ -302,7 +313,7 @@ impl Regional {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        describe(&format!("{operation:?} in {}", self.region), error)
+        self.credentials.blamed(describe(&format!("{operation:?} in {}", self.region), error))
     }
 }
 

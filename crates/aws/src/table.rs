@@ -1,6 +1,7 @@
 //! AWS's error codes to ours: the one place that knows them.
 
 use permisos_secrets_core::ErrorKind;
+use serde::Deserialize;
 
 /// The kind of an error that Secrets Manager (or KMS or STS behind it) answers. Throttling is an HTTP 400 too, so the
 /// code decides; the status only where the code is not known.
@@ -36,6 +37,8 @@ fn known(code: &str) -> Option<ErrorKind> {
         | "ThrottledException"
         | "TooManyRequestsException"
         | "TransactionInProgressException" => ErrorKind::Throttled,
+        // The clock's: they are no error of who calls, and pass once the clock is right.
+        "RequestExpired" | "RequestInTheFuture" | "RequestTimeTooSkewed" => ErrorKind::Unavailable,
         "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Timeout,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -46,7 +49,6 @@ fn known(code: &str) -> Option<ErrorKind> {
         | "MissingAuthenticationTokenException"
         | "NotAuthorized"
         | "OptInRequired"
-        | "RequestExpired"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => ErrorKind::Unauthenticated,
         _ => return None,
@@ -63,6 +65,32 @@ fn by_status(status: u16) -> ErrorKind {
         400..=499 => ErrorKind::ConfigInvalid,
         _ => ErrorKind::Unavailable,
     }
+}
+
+/// Whether a server refused the time at which a call was signed. Some codes say so, of others only the message does.
+pub(crate) fn is_of_the_clock(code: &str, message: &str) -> bool {
+    matches!(code, "RequestExpired" | "RequestInTheFuture" | "RequestTimeTooSkewed")
+        || (known(code) == Some(ErrorKind::Unauthenticated) || known(code) == Some(ErrorKind::AccessDenied))
+            && (message.starts_with("Signature expired") || message.starts_with("Signature not yet current"))
+}
+
+/// The error code and the message of an answer in the AWS JSON protocols. The message may quote anything: it decides, it
+/// is never shown.
+pub(crate) fn code_and_message(body: &[u8]) -> (String, String) {
+    #[derive(Default, Deserialize)]
+    struct Answer {
+        #[serde(default, rename = "__type", alias = "code", alias = "Code")]
+        code: String,
+        #[serde(default, alias = "Message")]
+        message: String,
+    }
+    let Answer { code, message } = serde_json::from_slice(body).unwrap_or_default();
+    (bare(&code).to_owned(), message)
+}
+
+/// An error code without the namespace before it and the URI after it.
+pub(crate) fn bare(code: &str) -> &str {
+    code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default()
 }
 
 /// An error code as it is shown: what is not known could be anything.

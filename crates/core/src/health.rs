@@ -72,6 +72,8 @@ pub struct ServiceHealth {
     pub consecutive_failures: u32,
     /// Why the last one failed, if it did.
     pub last_error: Option<ErrorKind>,
+    /// The same in words: what was tried, where, and what to do.
+    pub last_error_message: Option<String>,
     /// What is worth a warning in the value, such as an expired certificate.
     pub warnings: Vec<Violation>,
     /// How reads were answered so far.
@@ -159,6 +161,7 @@ impl ServiceHealth {
             next_refresh_ms: slot.current.due.map(|due| milliseconds(due.since(now))),
             consecutive_failures: slot.current.failures,
             last_error: slot.failure.as_ref().map(crate::Error::kind),
+            last_error_message: slot.failure.as_ref().map(ToString::to_string),
             warnings: slot.warnings().to_vec(),
             reads: snapshot.reads(),
         }

@@ -632,6 +632,7 @@ fn service_health(it: wit_types::ServiceHealth) -> Result<core::ServiceHealth, E
         next_refresh_ms,
         consecutive_failures,
         last_error,
+        last_error_message,
         warnings,
         reads: wit_types::ReadCounts { environment, failed, fresh, stale },
     } = it;
@@ -649,6 +650,7 @@ fn service_health(it: wit_types::ServiceHealth) -> Result<core::ServiceHealth, E
         next_refresh_ms,
         consecutive_failures,
         last_error: last_error.map(ErrorKind::from_wit),
+        last_error_message,
         warnings: list(warnings),
         reads: core::ReadCounts { environment, failed, fresh, stale },
     })

@@ -303,6 +303,7 @@ impl DrivenEngine for SandboxedEngine {
                 for service in &mut self.last_health.services {
                     service.status = Status::Unavailable;
                     service.last_error = Some(error.kind());
+                    service.last_error_message = Some(error.to_string());
                     service.next_refresh_ms = None;
                 }
             }
@@ -335,6 +336,7 @@ impl DrivenEngine for SandboxedEngine {
             service.region = None;
             service.next_refresh_ms = None;
             service.last_error = Some(ErrorKind::NotReady);
+            service.last_error_message = Some(Error::closed(&service.service).to_string());
         }
         for (service, snapshot) in &mut self.snapshots {
             *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));

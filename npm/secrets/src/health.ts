@@ -42,6 +42,8 @@ export interface ServiceHealth {
   nextRefreshMs: number | null;
   consecutiveFailures: number;
   lastError: ErrorCode | null;
+  /** The same in words: what was tried, where, and what to do. */
+  lastErrorMessage: string | null;
   warnings: Violation[];
   /** How reads were answered so far. */
   reads: Reads;

@@ -105,12 +105,12 @@ test('a role is assumed with the credentials found, and asks with its own', asyn
 test('a role that may not be assumed is told apart from credentials that are missing', async () => {
   const variables = { ...KEYS, AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_STS: url };
   const message = await load({ endpointUrl: url, roleArn: `${ROLE}-denied` }, variables);
-  assert.match(message, /sts:AssumeRole answered AccessDenied; allow it on the role/);
+  assert.match(message, /sts:AssumeRole answered AccessDenied \(HTTP 403\); allow it on the role/);
   assert.doesNotMatch(message, /CANARY/);
 });
 
 test('without a region, or credentials, the message says what to give', async () => {
   assert.match(await load({ endpointUrl: url }, KEYS), /set the option `region` \(--region\) or the variable AWS_REGION/);
-  assert.match(await load({ endpointUrl: url, region: 'us-east-1' }, {}), /found no valid credentials; give the process/);
+  assert.match(await load({ endpointUrl: url, region: 'us-east-1' }, {}), /no AWS credentials were found: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set/);
   assert.deepEqual(seen, []);
 });
