@@ -411,7 +411,7 @@ impl Clients {
 
     /// What happened and what to do about it.
     fn explain(&self, action: &str, secret: Option<&SecretId>, failure: &Failure) -> Error {
-        let resource = secret.map_or_else(|| "*".to_owned(), SecretId::resource);
+        let resource = secret.map_or_else(|| "*".to_owned(), |secret| secret.resource(&self.region));
         let advice = match failure.kind {
             // Its name was described a moment ago: the secret is there.
             ErrorKind::NotFound if action == "secretsmanager:RotateSecret" => {
@@ -430,9 +430,7 @@ impl Clients {
                 "; it may have been done all the same: look with `history` before you try again".into()
             }
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "; try again".into(),
-            ErrorKind::Unauthenticated => {
-                "; give credentials: a profile by --profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into()
-            }
+            ErrorKind::Unauthenticated => "; give valid credentials, or a profile that has some by --profile".into(),
             ErrorKind::ConfigInvalid | ErrorKind::Invalid | ErrorKind::NotReady => String::new(),
         };
         let name = secret.map(|secret| format!("{secret}: ")).unwrap_or_default();

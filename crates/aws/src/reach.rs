@@ -175,7 +175,7 @@ fn clock_difference(date: &str) -> Option<String> {
     let ours = DateTime::from(SystemTime::now());
     let (minutes, direction) = match server.secs() - ours.secs() {
         behind @ 60.. => (behind / 60, "behind"),
-        ahead @ ..=-60 => (-ahead / 60, "ahead"),
+        ahead @ ..=-60 => (-ahead / 60, "ahead of"),
         _ => return None,
     };
     Some(format!("{minutes} min {direction} the server's"))

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http_body_util::{BodyExt, Limited};
-use permisos_secrets_core::{Connection, ErrorKind, Failure};
+use permisos_secrets_core::{Connection, ErrorKind, Failure, Partition};
 use serde_json::Value;
 
 use crate::admin::Decision;
@@ -66,7 +66,7 @@ impl Signed {
             service: "cloudtrail",
             operation: "LookupEvents",
             region: &self.region,
-            host: format!("cloudtrail.{}.{}", self.region, self.domain()),
+            host: format!("cloudtrail.{}.{}", self.region, Partition::of(&self.region).domain),
             headers: vec![("content-type", "application/x-amz-json-1.1".into()), ("x-amz-target", target.into())],
             body: body.to_string(),
         };
@@ -125,10 +125,6 @@ impl Signed {
             }
             None => Ok(found),
         }
-    }
-
-    fn domain(&self) -> &'static str {
-        if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {

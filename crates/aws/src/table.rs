@@ -19,9 +19,13 @@ fn known(code: &str) -> Option<ErrorKind> {
         }
         // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
         "InvalidRequestException" | "ResourceNotFoundException" => ErrorKind::NotFound,
-        "InvalidNextTokenException" | "InternalServerError" | "InternalServiceError" | "ServiceUnavailable" => {
-            ErrorKind::Unavailable
-        }
+        "IDPCommunicationError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServiceError"
+        | "InvalidNextTokenException"
+        | "RequestAbortedException"
+        | "ServiceUnavailable" => ErrorKind::Unavailable,
         "InvalidParameterException" | "ResourceExistsException" | "ValidationException" => ErrorKind::ConfigInvalid,
         "EC2ThrottledException"
         | "BandwidthLimitExceeded"
@@ -42,14 +46,18 @@ fn known(code: &str) -> Option<ErrorKind> {
         "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Timeout,
         "ExpiredToken"
         | "ExpiredTokenException"
+        | "IDPRejectedClaim"
         | "IncompleteSignature"
         | "InvalidClientTokenId"
+        | "InvalidIdentityToken"
+        | "InvalidIdentityTokenException"
         | "InvalidSignatureException"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "NotAuthorized"
         | "OptInRequired"
         | "SignatureDoesNotMatch"
+        | "UnauthorizedException"
         | "UnrecognizedClientException" => ErrorKind::Unauthenticated,
         _ => return None,
     })

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -353,6 +354,66 @@ async fn every_row_of_the_error_table() {
             assert_no_leak(&format!("{fetched:?}"), "a failure");
         }
     }
+}
+
+const EXPIRED: &str =
+    "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z (20260101T001000Z - 5 min.)";
+/// Answers about the time at which a call was signed.
+const OF_THE_CLOCK: [(u16, &str, &str); 6] = [
+    (400, "InvalidSignatureException", EXPIRED),
+    (400, "InvalidSignatureException", "Signature not yet current: 20260101T001000Z is still later than …"),
+    (403, "SignatureDoesNotMatch", EXPIRED),
+    (403, "RequestTimeTooSkewed", CANARY),
+    (400, "RequestExpired", CANARY),
+    (400, "RequestInTheFuture", CANARY),
+];
+
+#[tokio::test]
+async fn a_call_that_is_refused_for_its_time_is_signed_again_once() {
+    for (status, code, message) in OF_THE_CLOCK {
+        let is_first = AtomicBool::new(true);
+        let server = Server::start(move |seen| {
+            if is_first.swap(false, Ordering::Relaxed) { Reply::error(status, code, message) } else { good(seen) }
+        })
+        .await;
+        let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
+        assert!(result(&fetched, "a").is_ok(), "{code}: {fetched:?}");
+        let signatures: Vec<_> = server.seen().into_iter().map(|seen| seen.headers["authorization"].clone()).collect();
+        assert_eq!(signatures.len(), 2, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_stays_wrong_is_named_and_tried_again() {
+    for (status, code, message) in OF_THE_CLOCK {
+        let server = Server::start(move |_| {
+            let mut reply = Reply::error(status, code, message);
+            reply.headers.push(("date", "Thu, 01 Jan 2026 00:10:00 GMT".to_owned()));
+            reply
+        })
+        .await;
+        let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
+        let Failure { kind, message, .. } = failure(&fetched, "a");
+        assert_eq!(
+            (*kind, server.seen().len()),
+            (ErrorKind::Unavailable, 2),
+            "{code}: it passes once the clock is right"
+        );
+        assert!(
+            message.contains("this machine's clock is") && message.contains("min ahead of the server's"),
+            "{message}"
+        );
+        assert!(!message.contains("20260101T"), "the server is not quoted: {message}");
+        assert_no_leak(&format!("{fetched:?}"), "a failure");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_that_is_wrong_is_no_matter_of_the_clock() {
+    let server =
+        Server::start(|_| Reply::error(403, "SignatureDoesNotMatch", "The request signature we calculated …")).await;
+    let fetched = source(&patient(&server)).fetch(&fetch(&["a"])).await;
+    assert_eq!((failure(&fetched, "a").kind, server.seen().len()), (ErrorKind::Unauthenticated, 1));
 }
 
 #[tokio::test]

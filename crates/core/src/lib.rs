@@ -27,7 +27,7 @@ pub use event::{Event, EventKind};
 pub use fetch::{Call, Failure, Fetch, FetchId, Fetched, Operation, Outcome, Payload, Request, Stage};
 pub use health::{FetchCount, Health, ServiceHealth, Status};
 pub use metric::{Metric, Sample};
-pub use name::{Arn, Environment, SecretId, SecretName};
+pub use name::{Arn, Environment, Partition, SecretId, SecretName};
 pub use options::{Connection, CustomSecret, DatabaseDefaults, Field, FieldType, Options, SnapshotFile, SourceKind};
 pub use policy::{Backoff, CachePolicy, Freshness, Timestamp, UnixTime};
 pub use retry::{LoginRetry, RetryStep};

@@ -79,6 +79,43 @@ impl fmt::Display for SecretName {
     }
 }
 
+/// A part of AWS that has accounts of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Partition {
+    /// As ARNs have it, e.g. `aws-us-gov`.
+    pub name: &'static str,
+    /// The domain of its endpoints.
+    pub domain: &'static str,
+}
+
+impl Partition {
+    /// The partition of a region
+    /// ([AWS's table](https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html)); of one that is not known, the
+    /// public one.
+    pub fn of(region: &str) -> Self {
+        Self::find(|prefix, _| region.starts_with(prefix))
+    }
+
+    /// The partition of a name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::find(|_, partition| partition.name == name)
+    }
+
+    fn find(is: impl Fn(&str, Partition) -> bool) -> Self {
+        const PREFIXES: [(&str, Partition); 7] = [
+            ("cn-", Partition { name: "aws-cn", domain: "amazonaws.com.cn" }),
+            ("eu-isoe-", Partition { name: "aws-iso-e", domain: "cloud.adc-e.uk" }),
+            ("eusc-", Partition { name: "aws-eusc", domain: "amazonaws.eu" }),
+            ("us-gov-", Partition { name: "aws-us-gov", domain: "amazonaws.com" }),
+            ("us-iso-", Partition { name: "aws-iso", domain: "c2s.ic.gov" }),
+            ("us-isob-", Partition { name: "aws-iso-b", domain: "sc2s.sgov.gov" }),
+            ("us-isof-", Partition { name: "aws-iso-f", domain: "csp.hci.ic.gov" }),
+        ];
+        let found = PREFIXES.into_iter().find(|&(prefix, partition)| is(prefix, partition));
+        found.map_or(Self { name: "aws", domain: "amazonaws.com" }, |(_, partition)| partition)
+    }
+}
+
 /// A secret's full ARN: `arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -159,11 +196,12 @@ impl SecretId {
         }
     }
 
-    /// The resource to name in an IAM policy. The six question marks are the suffix that AWS appends.
-    pub fn resource(&self) -> String {
+    /// The resource to name in an IAM policy, in the partition of a region. The six question marks are the suffix that
+    /// AWS appends.
+    pub fn resource(&self, region: &str) -> String {
         match self {
             Self::Arn(arn) => arn.as_str().to_owned(),
-            Self::Name(name) => format!("arn:aws:secretsmanager:*:*:secret:{name}-??????"),
+            Self::Name(name) => format!("arn:{}:secretsmanager:*:*:secret:{name}-??????", Partition::of(region).name),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::name::SecretId;
+use crate::name::{Partition, SecretId};
 
 /// What AWS appends to a name in an ARN when the secret is created, as a pattern.
 const SUFFIX: &str = "-??????";
@@ -88,12 +88,11 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
 impl Scope {
     /// The partition, as it is known or as the region tells it.
     pub fn partition(&self) -> &str {
-        match self.regions.first() {
-            _ if !self.partition.is_empty() => &self.partition,
-            Some(region) if region.starts_with("cn-") => "aws-cn",
-            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        if self.partition.is_empty() { self.of_region().name } else { &self.partition }
+    }
+
+    fn of_region(&self) -> Partition {
+        Partition::of(self.regions.first().map_or("", String::as_str))
     }
 
     /// The secrets' ARNs in every region, then those without a suffix: that a secret is not there is told to those only
@@ -129,7 +128,7 @@ impl Scope {
         if self.kms_keys.is_empty() {
             return None;
         }
-        let domain = if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let domain = Partition::named(self.partition()).domain;
         let via = |region: &String| format!("secretsmanager.{region}.{domain}");
         let condition = if self.regions.is_empty() {
             json!({ "StringLike": { "kms:ViaService": via(&"*".to_owned()) } })
@@ -175,7 +174,13 @@ mod tests {
     #[test]
     fn a_region_tells_its_partition() {
         let secret = SecretId::parse("a/b").unwrap();
-        for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-east-1", "aws")] {
+        for (region, partition) in [
+            ("cn-north-1", "aws-cn"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-east-1", "aws"),
+            ("us-isob-east-1", "aws-iso-b"),
+        ] {
             let scope = Scope { regions: vec![region.into()], kms_keys: vec!["k".into()], ..Scope::default() };
             let statements = reader([&secret], &scope);
             assert!(statements[0].resource[0].starts_with(&format!("arn:{partition}:secretsmanager:{region}:")));

@@ -485,7 +485,7 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
-        self.failure = Some(self.explain(failure));
+        self.failure = Some(self.explain(failure, around.options));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
             self.rejection = None;
@@ -583,12 +583,12 @@ impl Slot {
     }
 
     /// The source says what happened; what to do about it is the same for every source.
-    fn explain(&self, failure: &Failure) -> Error {
+    fn explain(&self, failure: &Failure, options: &Options) -> Error {
         let Self { service, secret_id, .. } = self;
         let advice = match failure.kind {
             ErrorKind::AccessDenied => format!(
                 "grant the role secretsmanager:GetSecretValue on {}, and kms:Decrypt where its key is your own",
-                secret_id.resource()
+                secret_id.resource(options.connection.regions.first().map_or("", String::as_str))
             ),
             ErrorKind::DecryptionFailed => {
                 "check that the secret's KMS key is enabled and that its policy lets the role decrypt".to_owned()
@@ -599,9 +599,9 @@ impl Slot {
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
-            ErrorKind::Unauthenticated => "give the process credentials: the instance's or task's role, a profile, \
-                 or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; renew them if they expired"
-                .to_owned(),
+            ErrorKind::Unauthenticated => {
+                "give the process valid credentials; the next fetch takes them without a restart".to_owned()
+            }
             ErrorKind::ConfigInvalid | ErrorKind::Invalid | ErrorKind::NotReady => "fix what is named".to_owned(),
         };
         let happened = if failure.message.is_empty() { "the fetch failed" } else { &failure.message };

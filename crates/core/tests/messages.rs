@@ -39,6 +39,25 @@ fn an_unknown_option_that_is_near_to_none_lists_what_is_known() {
 }
 
 #[test]
+fn what_to_grant_is_in_the_partition_of_the_region() {
+    for (region, arn) in [
+        ("us-east-1", "arn:aws:secretsmanager:*:*:secret:permisos/production/redis/credentials-??????"),
+        ("us-gov-west-1", "arn:aws-us-gov:secretsmanager:*:*:secret:permisos/production/redis/credentials-??????"),
+        ("cn-north-1", "arn:aws-cn:secretsmanager:*:*:secret:permisos/production/redis/credentials-??????"),
+    ] {
+        let options = json!({ "environment": "production", "services": ["redis"], "region": region });
+        let (options, variables) = Options::parse(options.as_object().unwrap(), [("", ""); 0]).unwrap();
+        let mut engine = Engine::new(options, variables);
+        let id = engine.poll_fetch(Timestamp(0)).unwrap().id;
+        let outcome = json!({ "service": "redis", "failure": { "code": "SECRETS_ACCESS_DENIED" } });
+        let fetched = serde_json::from_value(json!({ "id": id, "outcomes": [outcome] })).unwrap();
+        engine.handle_fetched(Timestamp(1), fetched);
+        let error = engine.read(&Service::Redis.into(), Timestamp(1)).unwrap_err();
+        assert!(error.message().contains(&format!("secretsmanager:GetSecretValue on {arn}")), "{error}");
+    }
+}
+
+#[test]
 fn a_violation_names_the_part_of_the_url() {
     for (url, part) in [
         ("postgresql://u:p@db", "the database in DATABASE_URL is required"),
