@@ -1,4 +1,4 @@
-//! The one build script: `cargo xtask demo | test | bench | component`. Each does all its set-up by itself.
+//! The one build script: `cargo xtask demo | package | test | bench | component`. Each does all its set-up by itself.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
@@ -33,6 +33,8 @@ enum Command {
     Demo,
     /// Simulate fleets of processes on virtual time and write docs/scale.md
     Fleet,
+    /// Leave what a user installs in dist/: the npm package as a tarball, and the operator's tool
+    Package,
     /// Let libFuzzer work on the engine with hostile input
     Fuzz {
         /// One target only
@@ -70,6 +72,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo => demo::run(&workspace),
         Command::Fleet => fleet::run(&workspace),
         Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
+        Command::Package => package::run(&workspace),
         Command::Soak { minutes } => soak::run(&workspace, *minutes),
         Command::Test => test::run(&workspace),
     }

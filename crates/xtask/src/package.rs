@@ -1,12 +1,18 @@
-//! The npm package: built, packed, and installed as a user would.
+//! What a user installs: the npm package as a tarball, and the operator's tool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 use xshell::cmd;
 
-use crate::cache::{Workspace, need};
+use crate::cache::{Workspace, need, step};
+
+/// Where it is left, in the clone.
+const DIST: &str = "dist";
+/// The oldest glibc that what is built here runs with: Debian 12's, Amazon Linux 2023's and Ubuntu 22.04's are newer or
+/// the same.
+const GLIBC: (u32, u32) = (2, 34);
 
 /// A fresh folder with the packed package installed. Removed when dropped.
 pub(crate) struct Installed(TempDir);
@@ -17,37 +23,102 @@ impl Installed {
     }
 }
 
-/// Builds addon and facade, packs them, installs the tarball in a fresh folder.
-pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Installed> {
+/// Leaves tarball and tool in one folder, and says how they are installed.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    let tarball = step("Build and pack @permisos/secrets", || pack(workspace))?;
+    let tool = step("Build the operator's tool", || tool(workspace))?;
+    let megabytes = |path: &Path| -> anyhow::Result<String> {
+        let bytes = path.metadata()?.len();
+        Ok(format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10))
+    };
+    println!("\nAn application installs the package ({}):", megabytes(&tarball)?);
+    println!("  npm install {}", tarball.display());
+    println!("An operator runs the tool ({}), from a folder in the PATH:", megabytes(&tool)?);
+    println!("  {} check --environment production", tool.display());
+    Ok(())
+}
+
+/// Builds addon and facade, and packs them.
+fn pack(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let Workspace { shell, root, .. } = workspace;
     need(shell, "node", "install Node.js 18.18 or newer")?;
     need(shell, "npm", "install npm, which comes with Node.js")?;
     let package = root.join("npm/secrets");
-    cmd!(shell, "cargo build --locked --release -p permisos-secrets-node").run()?;
+    cmd!(shell, "cargo build --locked --profile shipped -p permisos-secrets-node").run()?;
     let (library, name) = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", arch) => ("libpermisos_secrets_node.so", format!("linux-{}-gnu", node_arch(arch))),
         ("macos", arch) => ("libpermisos_secrets_node.dylib", format!("darwin-{}", node_arch(arch))),
         (other, _) => bail!("the addon is not built on {other} yet"),
     };
+    let library = workspace.target().join("shipped").join(library);
+    check_glibc(&library)?;
     let native = package.join("native");
     shell.remove_path(&native)?;
     shell.create_dir(&native)?;
-    let addon = native.join(format!("permisos-secrets.{name}.node"));
-    shell.copy_file(workspace.target().join("release").join(library), addon)?;
+    shell.copy_file(library, native.join(format!("permisos-secrets.{name}.node")))?;
     shell.copy_file(root.join("LICENSE"), package.join("LICENSE"))?;
-    let folder = tempfile::Builder::new().prefix("permisos-secrets-").tempdir()?;
-    let fresh = folder.path().to_owned();
-    {
-        let _in_package = shell.push_dir(&package);
-        shell.remove_path("dist")?;
-        cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error").run()?;
-        cmd!(shell, "npm run --silent build").run()?;
-        cmd!(shell, "npm pack --silent --pack-destination {fresh}").run()?;
+    let dist = root.join(DIST);
+    shell.create_dir(&dist)?;
+    for old in tarballs(workspace)? {
+        shell.remove_path(old)?;
     }
-    let _in_fresh = shell.push_dir(&fresh);
+    let _in_package = shell.push_dir(&package);
+    shell.remove_path("dist")?;
+    cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error").run()?;
+    cmd!(shell, "npm run --silent build").run()?;
+    cmd!(shell, "npm pack --silent --pack-destination {dist}").run()?;
+    tarballs(workspace)?.pop().context("npm pack made no tarball")
+}
+
+fn tarballs(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+    let files = workspace.shell.read_dir(workspace.root.join(DIST))?;
+    Ok(files.into_iter().filter(|path| path.extension().is_some_and(|it| it == "tgz")).collect())
+}
+
+fn tool(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let Workspace { shell, root, .. } = workspace;
+    cmd!(shell, "cargo build --locked --profile shipped -p permisos-secrets-cli").run()?;
+    let (built, tool) = (workspace.target().join("shipped/permisos-secrets"), root.join(DIST).join("permisos-secrets"));
+    check_glibc(&built)?;
+    shell.copy_file(built, &tool)?;
+    cmd!(shell, "{tool} --version").run()?;
+    Ok(tool)
+}
+
+/// Fails where a system that is promised would refuse to load it.
+fn check_glibc(binary: &Path) -> anyhow::Result<()> {
+    let needed = newest_glibc(&std::fs::read(binary)?);
+    let (major, minor) = needed;
+    let name = binary.display();
+    ensure!(needed <= GLIBC, "{name} needs glibc {major}.{minor}, and {}.{} is promised", GLIBC.0, GLIBC.1);
+    Ok(())
+}
+
+/// The newest version of glibc whose symbols a binary names.
+fn newest_glibc(binary: &[u8]) -> (u32, u32) {
+    const MARK: &[u8] = b"GLIBC_";
+    let versions = binary.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
+        let rest = &binary[at + MARK.len()..];
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(rest.len());
+        let mut parts = std::str::from_utf8(&rest[..end]).ok()?.split('.').map(str::parse);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    });
+    versions.max().unwrap_or_default()
+}
+
+/// Builds, packs, and installs the tarball in a fresh folder, as a user would.
+pub(crate) fn install(workspace: &Workspace) -> anyhow::Result<Installed> {
+    pack(workspace)?;
+    install_packed(workspace)
+}
+
+/// Installs the tarball that was packed last.
+pub(crate) fn install_packed(workspace: &Workspace) -> anyhow::Result<Installed> {
+    let shell = &workspace.shell;
+    let tarball = tarballs(workspace)?.pop().context("nothing is packed")?;
+    let folder = tempfile::Builder::new().prefix("permisos-secrets-").tempdir()?;
+    let _in_fresh = shell.push_dir(folder.path());
     shell.write_file("package.json", "{ \"private\": true, \"type\": \"module\" }\n")?;
-    let tarball = shell.read_dir(&fresh)?.into_iter().find(|path| path.extension().is_some_and(|it| it == "tgz"));
-    let tarball = tarball.context("npm pack made no tarball")?;
     cmd!(shell, "npm install --no-audit --no-fund --loglevel=error {tarball}").run()?;
     Ok(Installed(folder))
 }
@@ -73,4 +144,16 @@ pub(crate) fn copy(workspace: &Workspace, from: &str, installed: &Installed, to:
         }
     }
     Ok(copied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_glibc_that_a_binary_names_is_found() {
+        assert_eq!(newest_glibc(b"..GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.4\0GLIBC_PRIVATE\0"), (2, 34));
+        assert_eq!(newest_glibc(b"GLIBC_2.38"), (2, 38));
+        assert_eq!(newest_glibc(b"nothing"), (0, 0));
+    }
 }

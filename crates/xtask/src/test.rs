@@ -23,6 +23,7 @@ const CHECKS: &[Check] = &[
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),
+    ("What a user installs", package::run),
     ("Node and live tests on the installed tarball", node),
     ("Every vector in every runtime", conformance::table),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
@@ -99,7 +100,7 @@ fn docs(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
-    let installed = package::install(workspace)?;
+    let installed = package::install_packed(workspace)?;
     let python = workspace.python()?;
     let tool = monitoring::tool(workspace)?;
     packages::install(shell)?;
