@@ -22,6 +22,8 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_signin::operation::create_o_auth2_token::CreateOAuth2TokenError;
+use aws_sdk_signin::types::OAuth2ErrorCode;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -30,6 +32,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use futures_util::FutureExt;
 use permisos_secrets_core::{ErrorKind, Failure};
 use serde_json::Value;
@@ -39,13 +43,15 @@ use tokio::sync::Mutex;
 use crate::network::{Cause, Client, Unreachable, causes};
 use crate::process::ProcessProvider;
 use crate::profile::{Base, Profiles, Recipe, Role, Source, home, variable};
-use crate::reach::failure;
+use crate::reach::{connect_timeout, failure};
 use crate::table;
 
 /// Credentials are asked for again so long before they end: a call that is signed now must still arrive.
 const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 /// Without a metadata service each attempt takes a second.
 const INSTANCE_ATTEMPTS: u32 = 2;
+/// The part of the whole limit within which a server of credentials has to answer, so that it is named if it does not.
+const ANSWER_PART: f64 = 0.8;
 
 /// Why there are no credentials, in our own words: a server's or a program's may quote anything.
 #[derive(Clone, Debug)]
@@ -115,6 +121,8 @@ struct Inner {
     links: Vec<Link>,
     /// The role of the options, assumed with what a link gave.
     role: Option<Link>,
+    /// Why no profile is among the links.
+    without: Option<String>,
     limit: Duration,
     kept: Mutex<Option<Credentials>>,
     /// Which link gave what is kept, in a person's words.
@@ -154,13 +162,16 @@ impl Chain {
     ) -> Result<Self, Fault> {
         let is_option = profiles.is_of_option();
         let has_keys = variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some();
+        let shared = &patient(shared, reach.limit);
         let providers = Providers { reach, shared };
         let mut links = vec![];
         if !is_option {
             links.push(Link { mechanism: Mechanism::Environment, provider: Providers::environment() });
         }
         let recipe = if is_option || !has_keys { profiles.recipe() } else { Ok(None) };
-        if let Some(recipe) = recipe.map_err(|what| Fault::unauthenticated(&what))? {
+        let recipe = recipe.map_err(|what| Fault::unauthenticated(&what))?;
+        let without = recipe.is_none().then(|| profiles.without_credentials());
+        if let Some(recipe) = recipe {
             let provider = assume(&recipe.roles, providers.base(&recipe.base), shared).await;
             let mechanism = Mechanism::Profile { chosen: profiles.name().to_owned(), recipe };
             links.push(Link { mechanism, provider });
@@ -168,7 +179,7 @@ impl Chain {
         links.push(Link { mechanism: Mechanism::WebIdentity, provider: providers.web_identity(None) });
         links.push(Link { mechanism: Mechanism::Container, provider: providers.container() });
         links.push(Link { mechanism: Mechanism::Instance, provider: providers.instance() });
-        Ok(Self::of(links, role, shared, reach.limit).await)
+        Ok(Self::of(links, without, role, shared, reach.limit).await)
     }
 
     /// What the caller gives instead.
@@ -179,12 +190,19 @@ impl Chain {
         limit: Duration,
     ) -> Self {
         let link = Link { mechanism: Mechanism::Given, provider: provider.clone() };
-        Self::of(vec![link], role, shared, limit).await
+        Self::of(vec![link], None, role, &patient(shared, limit), limit).await
     }
 
-    async fn of(links: Vec<Link>, role: Option<&str>, shared: &SdkConfig, limit: Duration) -> Self {
+    async fn of(
+        links: Vec<Link>,
+        without: Option<String>,
+        role: Option<&str>,
+        shared: &SdkConfig,
+        limit: Duration,
+    ) -> Self {
         let make = |links, role| {
-            Self(Arc::new(Inner { links, role, limit, kept: Mutex::default(), origin: std::sync::Mutex::default() }))
+            let (kept, origin) = (Mutex::default(), std::sync::Mutex::default());
+            Self(Arc::new(Inner { links, role, without: without.clone(), limit, kept, origin }))
         };
         let Some(arn) = role else { return make(links, None) };
         let role = Role { arn: arn.to_owned(), external_id: None, session_name: None };
@@ -235,6 +253,10 @@ impl Chain {
                 Err(Missed::Fault(fault)) => return Err(fault),
             }
         }
+        // In the order of the chain: after the keys in variables.
+        if let Some(without) = &self.0.without {
+            missed.insert(usize::from(matches!(self.0.links[0].mechanism, Mechanism::Environment)), without.clone());
+        }
         let missed = missed.join("; ");
         let message = format!(
             "no AWS credentials were found: {missed}. Log in (`aws sso login`, `aws login`) and name the profile in \
@@ -254,6 +276,16 @@ impl ProvideCredentials for Chain {
     }
 }
 
+/// The configuration of what asks for credentials: one attempt, for the engine tries again, and a server that is silent is
+/// given up a little before the whole is.
+fn patient(shared: &SdkConfig, limit: Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(connect_timeout(limit))
+        .read_timeout(limit.mul_f64(ANSWER_PART))
+        .build();
+    shared.to_builder().timeout_config(timeouts).retry_config(RetryConfig::disabled()).build()
+}
+
 /// AWS's providers.
 struct Providers<'r> {
     reach: &'r Reach<'r>,
@@ -263,11 +295,8 @@ struct Providers<'r> {
 impl Providers<'_> {
     fn config(&self, client: &Client) -> ProviderConfig {
         let config = ProviderConfig::without_region().with_http_client(client.clone());
-        let config = config.with_region(self.shared.region().cloned());
-        match self.shared.timeout_config() {
-            Some(timeouts) => config.with_timeout_config(timeouts.clone()),
-            None => config,
-        }
+        let config = config.with_region(self.shared.region().cloned()).with_retry_config(RetryConfig::disabled());
+        config.with_timeout_config(self.shared.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
     }
 
     fn environment() -> SharedCredentialsProvider {
@@ -537,6 +566,9 @@ impl Mechanism {
                     let folder = variable("AWS_LOGIN_CACHE_DIRECTORY").map(PathBuf::from);
                     let folder = folder.or_else(|| Some(home()?.join(".aws/login/cache")));
                     let name = format!("{}.json", hex(&sha2::Sha256::digest(session.trim())));
+                    if is_not_permitted(error) {
+                        return "its refresh was refused: allow signin:CreateOAuth2Token".to_owned();
+                    }
                     self.cached(folder.map(|folder| folder.join(name)), &["accessToken", "expiresAt"], None)
                 }
                 Base::WebIdentity { token_file, .. } => token_fault(token_file),
@@ -626,6 +658,16 @@ fn out_of_reach(error: &CredentialsError) -> Option<ErrorKind> {
         }
         _ => None,
     }
+}
+
+/// Whether a login may not be refreshed at all: another login would end as soon.
+fn is_not_permitted(error: &CredentialsError) -> bool {
+    causes(error).any(|cause| match cause.downcast_ref::<CreateOAuth2TokenError>() {
+        Some(CreateOAuth2TokenError::AccessDeniedException(refused)) => {
+            refused.error == OAuth2ErrorCode::InsufficientPermissions
+        }
+        _ => false,
+    })
 }
 
 fn missing_variables(names: [&str; 2]) -> String {

@@ -10,6 +10,8 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use permisos_secrets_core::ErrorKind;
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
@@ -47,6 +49,8 @@ impl ProcessProvider {
         let mut command = shell(&self.command.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| failed(format!("could not be started ({})", error.kind())))?;
+        #[cfg(unix)]
+        let mut group = Group(child.id());
         let mut output = Zeroizing::new(vec![]);
         if let Some(stdout) = child.stdout.take() {
             let read = stdout.take(OUTPUT_LIMIT + 1).read_to_end(&mut output).await;
@@ -56,6 +60,8 @@ impl ProcessProvider {
             return Err(failed("printed far more than credentials: run it by hand".to_owned()));
         }
         let status = child.wait().await.map_err(|error| failed(format!("was lost ({})", error.kind())))?;
+        #[cfg(unix)]
+        group.0.take();
         if status.success() {
             return Ok(output);
         }
@@ -78,8 +84,23 @@ impl ProvideCredentials for ProcessProvider {
 #[cfg(unix)]
 fn shell(command: &str) -> Command {
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
+    shell.arg("-c").arg(command).process_group(0);
     shell
+}
+
+/// The shell and what it started, which is ended when it is dropped: a program that hangs is the shell's child.
+#[cfg(unix)]
+struct Group(Option<u32>);
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(id) = id {
+            // It may have ended by itself meanwhile.
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
 }
 
 /// `cmd.exe` takes off one pair of quotes, and knows nothing of those that Rust would add.

@@ -139,6 +139,17 @@ impl Profiles {
         }
     }
 
+    /// Why the chosen profile gives none.
+    pub(crate) fn without_credentials(&self) -> String {
+        let is_there = self.set.as_ref().is_ok_and(|set| set.get_profile(&self.name).is_some());
+        let (name, files) = (&self.name, files());
+        if is_there {
+            format!("the AWS profile `{name}` says nothing about credentials")
+        } else {
+            format!("there is no AWS profile `{name}` in {files}")
+        }
+    }
+
     /// How the chosen profile gets its credentials; `None` where it says nothing about them.
     pub(crate) fn recipe(&self) -> Result<Option<Recipe>, String> {
         let set = self.set.as_ref().map_err(Clone::clone)?;

@@ -24,7 +24,8 @@ use crate::table;
 
 /// The SDK tries a call once more; after that the engine's own wait is the better one.
 const ATTEMPTS: u32 = 2;
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection takes milliseconds, or is not to be had.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A server that asks for a longer wait is not believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
@@ -51,7 +52,7 @@ pub(crate) async fn reach(
     let (aws, local) = (Client::new(Route::Proxied, ca_bundle), Client::new(Route::Direct, ca_bundle));
     let reach = Reach { aws: &aws, local: &local, limit: connection.timeout };
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
+        .connect_timeout(connect_timeout(connection.timeout))
         .operation_timeout(connection.timeout)
         .build();
     let region = match region {
@@ -80,6 +81,11 @@ pub(crate) async fn reach(
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
     let endpoint_url = connection.endpoint_url.as_ref().map(|url| url.replace("{region}", &region));
     Ok(Reached { region, config, endpoint_url, credentials, client: aws })
+}
+
+/// Less than the time-out of the call, so that what took the time is known.
+pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
+    timeout.mul_f64(0.6).min(CONNECT_TIMEOUT)
 }
 
 /// What the SDK's second attempt is for: not for a connection that was waited for in vain, but for a signature that was
@@ -182,5 +188,6 @@ fn clock_difference(date: &str) -> Option<String> {
 }
 
 pub(crate) fn failure(kind: ErrorKind, message: &str) -> Failure {
-    Failure { kind, message: message.to_owned(), retry_after: None }
+    // Names of profiles and files are whatever the variables hold.
+    Failure { kind, message: message.replace(char::is_control, ""), retry_after: None }
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::admin::Decision;
 use crate::credentials::Chain;
-use crate::reach::{CONNECT_TIMEOUT, Reached, answered, failure, unsent};
+use crate::reach::{Reached, answered, connect_timeout, failure, unsent};
 use crate::table;
 
 /// Fifty events of a page, each a few kilobytes.
@@ -47,7 +47,7 @@ impl Signed {
         let Reached { region, config, endpoint_url, credentials, client } = reached;
         let endpoint_url = endpoint_url.clone().or_else(|| config.endpoint_url().map(str::to_owned));
         let settings = HttpConnectorSettings::builder()
-            .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT))
+            .connect_timeout(connect_timeout(connection.timeout))
             .read_timeout(connection.timeout)
             .build();
         Self {

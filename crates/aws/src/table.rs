@@ -19,12 +19,16 @@ fn known(code: &str) -> Option<ErrorKind> {
         }
         // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
         "InvalidRequestException" | "ResourceNotFoundException" => ErrorKind::NotFound,
+        // Those about the time of a request are the clock's, not the caller's, and pass once it is right.
         "IDPCommunicationError"
         | "InternalFailure"
         | "InternalServerError"
         | "InternalServiceError"
         | "InvalidNextTokenException"
         | "RequestAbortedException"
+        | "RequestExpired"
+        | "RequestInTheFuture"
+        | "RequestTimeTooSkewed"
         | "ServiceUnavailable" => ErrorKind::Unavailable,
         "InvalidParameterException" | "ResourceExistsException" | "ValidationException" => ErrorKind::ConfigInvalid,
         "EC2ThrottledException"
@@ -41,8 +45,6 @@ fn known(code: &str) -> Option<ErrorKind> {
         | "ThrottledException"
         | "TooManyRequestsException"
         | "TransactionInProgressException" => ErrorKind::Throttled,
-        // The clock's: they are no error of who calls, and pass once the clock is right.
-        "RequestExpired" | "RequestInTheFuture" | "RequestTimeTooSkewed" => ErrorKind::Unavailable,
         "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Timeout,
         "ExpiredToken"
         | "ExpiredTokenException"

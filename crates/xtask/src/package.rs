@@ -97,12 +97,13 @@ fn check_glibc(binary: &Path) -> anyhow::Result<()> {
 /// The newest version of glibc whose symbols a binary names.
 fn newest_glibc(binary: &[u8]) -> (u32, u32) {
     const MARK: &[u8] = b"GLIBC_";
-    let versions = binary.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
-        let rest = &binary[at + MARK.len()..];
-        let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(rest.len());
-        let mut parts = std::str::from_utf8(&rest[..end]).ok()?.split('.').map(str::parse);
-        Some((parts.next()?.ok()?, parts.next()?.ok()?))
-    });
+    let versions =
+        binary.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
+            let rest = &binary[at + MARK.len()..];
+            let end = rest.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(rest.len());
+            let mut parts = std::str::from_utf8(&rest[..end]).ok()?.split('.').map(str::parse);
+            Some((parts.next()?.ok()?, parts.next()?.ok()?))
+        });
     versions.max().unwrap_or_default()
 }
 
