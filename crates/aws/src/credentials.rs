@@ -167,9 +167,11 @@ impl Chain {
         let mut links = vec![];
         if !is_option {
             links.push(Link { mechanism: Mechanism::Environment, provider: Providers::environment() });
+            if has_keys {
+                return Ok(Self::of(links, None, role, shared, reach.limit).await);
+            }
         }
-        let recipe = if is_option || !has_keys { profiles.recipe() } else { Ok(None) };
-        let recipe = recipe.map_err(|what| Fault::unauthenticated(&what))?;
+        let recipe = profiles.recipe().map_err(|what| Fault::unauthenticated(&what))?;
         let without = recipe.is_none().then(|| profiles.without_credentials());
         if let Some(recipe) = recipe {
             let provider = assume(&recipe.roles, providers.base(&recipe.base), shared).await;
@@ -218,16 +220,19 @@ impl Chain {
         if let Some(credentials) = kept.as_ref().filter(|it| it.expiry().is_none_or(|end| end > soon)) {
             return Ok(credentials.clone());
         }
-        *kept = None;
         let found = match &self.0.role {
-            Some(role) => match role.ask(self.0.limit).await {
-                Ok(found) => found,
-                Err(Missed::Fault(fault)) => return Err(fault),
-                Err(Missed::NotLoaded(why)) => return Err(Fault::unauthenticated(&why)),
-            },
-            None => self.walk().await?,
+            Some(role) => role.ask(self.0.limit).await.map_err(|missed| match missed {
+                Missed::Fault(fault) => fault,
+                Missed::NotLoaded(why) => Fault::unauthenticated(&why),
+            }),
+            None => self.walk().await,
         };
-        Ok(kept.insert(found).clone())
+        match (found, kept.as_ref().filter(|it| it.expiry().is_some_and(|end| end > SystemTime::now()))) {
+            (Ok(found), _) => Ok(kept.insert(found).clone()),
+            // Good to their last second, if others are not to be had now.
+            (Err(_), Some(credentials)) => Ok(credentials.clone()),
+            (Err(fault), None) => Err(fault),
+        }
     }
 
     /// Names the credentials where a server refused them.
