@@ -20,7 +20,10 @@ const jsonError = (status, code, more = {}) =>
   json(status, { __type: code, message: `${code} for ${CANARY}`, ...more }, { 'x-amzn-errortype': code });
 const xml = (status, body) => ({ status, body, headers: { 'content-type': 'text/xml' } });
 const xmlError = (status, code) =>
-  xml(status, `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${CANARY}</Message></Error></ErrorResponse>`);
+  xml(
+    status,
+    `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${CANARY}</Message></Error></ErrorResponse>`,
+  );
 
 /** Never answers. */
 export const HANGS = Symbol('hangs');
@@ -66,13 +69,15 @@ const metadata = (id, expires = HOUR) => {
 const ANSWERS = {
   agent: { good: () => json(200, SECRET) },
   secretsManager: {
-    good: ({ operation }) => (operation === 'GetSecretValue' ? json(200, SECRET) : jsonError(400, 'ValidationException')),
+    good: ({ operation }) =>
+      operation === 'GetSecretValue' ? json(200, SECRET) : jsonError(400, 'ValidationException'),
     expired: () => jsonError(400, 'ExpiredTokenException'),
     refused: () => jsonError(400, 'UnrecognizedClientException'),
   },
   sts: {
     good: (seen) => assumed(seen, seen.action === 'AssumeRole' ? 'ASIAROLE' : 'ASIAWEBIDENTITY'),
-    expired: ({ action }) => xmlError(action === 'AssumeRole' ? 403 : 400, action === 'AssumeRole' ? 'ExpiredToken' : 'ExpiredTokenException'),
+    expired: ({ action }) =>
+      xmlError(action === 'AssumeRole' ? 403 : 400, action === 'AssumeRole' ? 'ExpiredToken' : 'ExpiredTokenException'),
     refused: () => xmlError(403, 'AccessDenied'),
   },
   sso: {
@@ -81,14 +86,24 @@ const ANSWERS = {
     refused: () => jsonError(403, 'ForbiddenException'),
   },
   oidc: {
-    good: () => json(200, { accessToken: secret('sso-renewed'), tokenType: 'Bearer', expiresIn: 3600, refreshToken: secret('sso-refresh') }),
+    good: () =>
+      json(200, {
+        accessToken: secret('sso-renewed'),
+        tokenType: 'Bearer',
+        expiresIn: 3600,
+        refreshToken: secret('sso-refresh'),
+      }),
     expired: () => jsonError(400, 'InvalidGrantException', { error: 'invalid_grant' }),
     refused: () => jsonError(401, 'InvalidClientException', { error: 'invalid_client' }),
   },
   signin: {
     good: () =>
       json(200, {
-        accessToken: { accessKeyId: 'ASIALOGINRENEWED', secretAccessKey: secret('login'), sessionToken: secret('login-session') },
+        accessToken: {
+          accessKeyId: 'ASIALOGINRENEWED',
+          secretAccessKey: secret('login'),
+          sessionToken: secret('login-session'),
+        },
         tokenType: 'aws_sigv4',
         expiresIn: 900,
         refreshToken: secret('login-refresh'),
@@ -107,7 +122,8 @@ const ANSWERS = {
   },
   imds: {
     good: ({ path }) => (path.endsWith('/') ? { status: 200, body: 'app-role' } : json(200, metadata('ASIAIMDS'))),
-    expired: ({ path }) => (path.endsWith('/') ? { status: 200, body: 'app-role' } : json(200, metadata('ASIAIMDS', -HOUR))),
+    expired: ({ path }) =>
+      path.endsWith('/') ? { status: 200, body: 'app-role' } : json(200, metadata('ASIAIMDS', -HOUR)),
     /** The instance has no role. */
     refused: () => ({ status: 404, body: CANARY }),
   },
@@ -124,7 +140,8 @@ function describe({ method, url, headers }, body) {
   }
   if (path === '/token') return { part: 'oidc', token: JSON.parse(body).refreshToken };
   if (path === '/v1/token') return { part: 'signin', token: JSON.parse(body).refreshToken, proof: headers.dpop };
-  if (path.startsWith('/secretsmanager/get')) return { part: 'agent', token: headers['x-aws-parameters-secrets-token'] };
+  if (path.startsWith('/secretsmanager/get'))
+    return { part: 'agent', token: headers['x-aws-parameters-secrets-token'] };
   if (path.startsWith('/container')) return { part: 'container', token: headers.authorization };
   if (path === '/latest/api/token') return { part: 'imdsToken', method };
   if (path.startsWith('/latest/')) return { part: 'imds', path, token: headers['x-aws-ec2-metadata-token'] };

@@ -29,13 +29,24 @@ const BOUND = 20_000;
 
 const time = (ahead) => new Date(Date.now() + ahead).toISOString().replace(/\.\d+Z/, 'Z');
 const hex = (algorithm, text) => createHash(algorithm).update(text).digest('hex');
-const environment = (id) => ({ AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret(id), AWS_SESSION_TOKEN: secret('session') });
+const environment = (id) => ({
+  AWS_ACCESS_KEY_ID: id,
+  AWS_SECRET_ACCESS_KEY: secret(id),
+  AWS_SESSION_TOKEN: secret('session'),
+});
 const profile = (text, name = 'dev') => `[profile ${name}]\n${text.trim().replace(/^ +/gm, '')}\n`;
-const staticKeys = (id) => `aws_access_key_id = ${id}\naws_secret_access_key = ${secret(id)}\naws_session_token = ${secret('session')}`;
+const staticKeys = (id) =>
+  `aws_access_key_id = ${id}\naws_secret_access_key = ${secret(id)}\naws_session_token = ${secret('session')}`;
 
 /** A token as `aws sso login` leaves it, by what the file is named after. */
 export function ssoCache(named, more = {}) {
-  const token = { startUrl: START_URL, region: 'us-east-1', accessToken: secret('sso'), expiresAt: time(HOUR), ...more };
+  const token = {
+    startUrl: START_URL,
+    region: 'us-east-1',
+    accessToken: secret('sso'),
+    expiresAt: time(HOUR),
+    ...more,
+  };
   return { [`.aws/sso/cache/${hex('sha1', named)}.json`]: JSON.stringify(token) };
 }
 const REFRESHABLE = {
@@ -70,7 +81,12 @@ export function loginCache(ahead, more = {}) {
 /** A program for `credential_process`. */
 export const program = (lines) => ({ 'process.sh': `#!/bin/sh\n${lines}\n` });
 export const prints = (document) => program(`cat <<'END'\n${JSON.stringify(document)}\nEND`);
-export const PROCESS_KEYS = { Version: 1, AccessKeyId: 'ASIAPROCESS', SecretAccessKey: secret('process'), SessionToken: secret('process-session') };
+export const PROCESS_KEYS = {
+  Version: 1,
+  AccessKeyId: 'ASIAPROCESS',
+  SecretAccessKey: secret('process'),
+  SessionToken: secret('process-session'),
+};
 
 const SSO = `
   [sso-session corp]
@@ -78,7 +94,8 @@ const SSO = `
   sso_start_url = ${START_URL}
   sso_registration_scopes = sso:account:access
 `.replace(/^ +/gm, '');
-export const SSO_PROFILE = profile('sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Developer') + SSO;
+export const SSO_PROFILE =
+  profile('sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Developer') + SSO;
 export const SSO_OLDER = profile(`
   sso_start_url = ${START_URL}
   sso_region = us-east-1
@@ -139,7 +156,10 @@ export const PROVIDERS = [
     variables: ({ url }) => ({ ...DEV, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container` }),
     config: () => profile(`role_arn = ${ROLE}\ncredential_source = EcsContainer`),
     good: { signer: 'ASIAROLE', saw: [{ part: 'container' }, { part: 'sts', role: ROLE, signer: 'ASIACONTAINER' }] },
-    expired: { script: { container: 'expired', sts: 'expired' }, says: [PROFILE, /container|sts:AssumeRole/, /expired/i] },
+    expired: {
+      script: { container: 'expired', sts: 'expired' },
+      says: [PROFILE, /container|sts:AssumeRole/, /expired/i],
+    },
     refused: { script: { container: 'refused' }, says: [PROFILE, /container/i] },
     hanging: { script: { container: HANGS }, says: [PROFILE, /container/i] },
   },
@@ -148,7 +168,10 @@ export const PROVIDERS = [
     variables: ({ url }) => ({ ...DEV, ...imds(url) }),
     config: () => profile(`role_arn = ${ROLE}\ncredential_source = Ec2InstanceMetadata`),
     good: { signer: 'ASIAROLE', saw: [{ part: 'imds' }, { part: 'sts', role: ROLE, signer: 'ASIAIMDS' }] },
-    expired: { script: { imds: 'expired', sts: 'expired' }, says: [PROFILE, /instance metadata|sts:AssumeRole/i, /expired/i] },
+    expired: {
+      script: { imds: 'expired', sts: 'expired' },
+      says: [PROFILE, /instance metadata|sts:AssumeRole/i, /expired/i],
+    },
     refused: { script: { imds: 'refused' }, says: [PROFILE, /instance metadata/i, /role/] },
     hanging: { script: { imdsToken: HANGS }, says: [PROFILE, /instance metadata/i, /hop limit/i] },
   },
@@ -180,7 +203,10 @@ export const PROVIDERS = [
     config: () => SSO_PROFILE,
     files: () => ssoCache('corp'),
     good: { signer: 'ASIASSO', saw: [{ part: 'sso', token: secret('sso'), role: 'Developer' }] },
-    expired: { files: () => ssoCache('corp', { expiresAt: time(-HOUR) }), says: [PROFILE, /SSO session `?corp/, /expired/, SSO_LOGIN] },
+    expired: {
+      files: () => ssoCache('corp', { expiresAt: time(-HOUR) }),
+      says: [PROFILE, /SSO session `?corp/, /expired/, SSO_LOGIN],
+    },
     refused: { script: { sso: 'refused' }, says: [PROFILE, /SSO|Identity Center/, /ForbiddenException|Developer/] },
     hanging: { script: { sso: HANGS }, says: [PROFILE, /SSO|Identity Center/] },
   },
@@ -196,9 +222,16 @@ export const PROVIDERS = [
         { part: 'sso', token: secret('sso-renewed') },
       ],
     },
-    expired: { script: { oidc: 'expired', sso: 'expired' }, says: [PROFILE, /SSO session `?corp/, /expired/, SSO_LOGIN] },
+    expired: {
+      script: { oidc: 'expired', sso: 'expired' },
+      says: [PROFILE, /SSO session `?corp/, /expired/, SSO_LOGIN],
+    },
     refused: { script: { oidc: 'refused', sso: 'expired' }, says: [PROFILE, /SSO session `?corp/, SSO_LOGIN] },
-    hanging: { script: { oidc: HANGS, sso: 'expired' }, says: [PROFILE, /SSO|Identity Center/], codes: [...LOST, ...UNAUTHENTICATED] },
+    hanging: {
+      script: { oidc: HANGS, sso: 'expired' },
+      says: [PROFILE, /SSO|Identity Center/],
+      codes: [...LOST, ...UNAUTHENTICATED],
+    },
   },
   {
     provider: 'profile: SSO, older form',
@@ -221,7 +254,11 @@ export const PROVIDERS = [
     files: () => loginCache(HOUR),
     good: { signer: 'ASIALOGIN' },
     expired: { files: () => loginCache(-HOUR), script: { signin: 'expired' }, says: [PROFILE, /expired/, LOGIN] },
-    refused: { files: () => loginCache(-HOUR), script: { signin: 'refused' }, says: [PROFILE, /login|sign-in/, /CreateOAuth2Token|permission/] },
+    refused: {
+      files: () => loginCache(-HOUR),
+      script: { signin: 'refused' },
+      says: [PROFILE, /login|sign-in/, /CreateOAuth2Token|permission/],
+    },
     hanging: { files: () => loginCache(-HOUR), script: { signin: HANGS }, says: [PROFILE, /login|sign-in/] },
   },
   {
@@ -229,7 +266,10 @@ export const PROVIDERS = [
     variables: () => DEV,
     config: () => LOGIN_PROFILE,
     files: () => loginCache(-HOUR),
-    good: { signer: 'ASIALOGINRENEWED', saw: [{ part: 'signin', token: secret('login-refresh'), proof: /^[\w-]+\.[\w-]+\.[\w-]+$/ }] },
+    good: {
+      signer: 'ASIALOGINRENEWED',
+      saw: [{ part: 'signin', token: secret('login-refresh'), proof: /^[\w-]+\.[\w-]+\.[\w-]+$/ }],
+    },
     expired: 'as without renewal',
     refused: 'as without renewal',
     hanging: 'as without renewal',
@@ -250,7 +290,10 @@ export const PROVIDERS = [
     files: () => ({ token: secret('web-identity') }),
     good: { signer: 'ASIAWEBIDENTITY', saw: [{ part: 'sts', role: ROLE, token: secret('web-identity') }] },
     expired: { script: { sts: 'expired' }, says: [PROFILE, /web identity/i, /expired/i] },
-    refused: { script: { sts: 'refused' }, says: [PROFILE, /web identity/i, /sts:AssumeRoleWithWebIdentity/, /trust policy/] },
+    refused: {
+      script: { sts: 'refused' },
+      says: [PROFILE, /web identity/i, /sts:AssumeRoleWithWebIdentity/, /trust policy/],
+    },
     hanging: { script: { sts: HANGS }, says: [PROFILE, /web identity/i, /STS|sts:/] },
   },
   {
@@ -288,7 +331,13 @@ export const PROVIDERS = [
   {
     provider: 'instance metadata',
     variables: ({ url }) => imds(url),
-    good: { signer: 'ASIAIMDS', saw: [{ part: 'imdsToken', method: 'PUT' }, { part: 'imds', token: secret('imds') }] },
+    good: {
+      signer: 'ASIAIMDS',
+      saw: [
+        { part: 'imdsToken', method: 'PUT' },
+        { part: 'imds', token: secret('imds') },
+      ],
+    },
     expired: { script: { imds: 'expired', secretsManager: 'expired' }, says: [/instance metadata/i, /expired/] },
     refused: { script: { imds: 'refused' }, says: [/instance metadata/i, /role/] },
     hanging: { script: { imdsToken: HANGS }, says: [/instance metadata/i, /hop limit/i] },
@@ -301,7 +350,12 @@ export const missing = (row, outcome) => (typeof row[outcome] === 'string' ? row
 /** Runs a cell of the table; answers what is wrong with it, in words. */
 export function runCell(provider, outcome, runtime) {
   const { network, ...row } = PROVIDERS.find((row) => row.provider === provider);
-  return check({ ...row, ...row[outcome], files: (place) => ({ ...row.files?.(place), ...row[outcome].files?.(place) }) }, outcome, runtime, network);
+  return check(
+    { ...row, ...row[outcome], files: (place) => ({ ...row.files?.(place), ...row[outcome].files?.(place) }) },
+    outcome,
+    runtime,
+    network,
+  );
 }
 
 /** Runs what a row and a cell make together; answers what is wrong, in words. */
@@ -316,11 +370,14 @@ export async function check(cell, outcome, runtime, network) {
       await writeFile(join(home, name), text);
       if (name.endsWith('.sh')) await chmod(join(home, name), 0o755);
     }
-    const services = Object.fromEntries(['SSO', 'SSO_OIDC', 'SIGNIN', 'STS'].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]));
+    const services = Object.fromEntries(
+      ['SSO', 'SSO_OIDC', 'SIGNIN', 'STS'].map((name) => [`AWS_ENDPOINT_URL_${name}`, aws.url]),
+    );
     const variables = { ...services, ...cell.variables?.(place) };
     const options = { endpointUrl: aws.url, ...cell.options };
     const answer = await load(runtime, { home, variables, options, bound: BOUND });
-    const wrong = outcome === 'good' ? judgeGood(cell, answer, aws.requests) : judgeBad(cell, answer, cell.codes ?? CODES[outcome]);
+    const wrong =
+      outcome === 'good' ? judgeGood(cell, answer, aws.requests) : judgeBad(cell, answer, cell.codes ?? CODES[outcome]);
     try {
       assertNoLeak(answer.text, 'what is printed');
     } catch ({ message }) {
@@ -340,7 +397,8 @@ export function judgeGood({ signer, saw = [] }, { ok, code, message }, requests)
   const signers = requests.filter(({ part }) => part === 'secretsManager').map(({ signer }) => signer);
   if (signers.some((it) => it !== signer) || signers.length === 0) wrong.push(`signed by ${signers}, not by ${signer}`);
   for (const expected of saw) {
-    const isLike = (seen) => Object.entries(expected).every(([k, v]) => (v instanceof RegExp ? v.test(seen[k]) : seen[k] === v));
+    const isLike = (seen) =>
+      Object.entries(expected).every(([k, v]) => (v instanceof RegExp ? v.test(seen[k]) : seen[k] === v));
     // What was sent may be a secret: it is not shown.
     if (!requests.some(isLike)) wrong.push(`the request to ${expected.part} did not come as expected`);
   }

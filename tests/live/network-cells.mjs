@@ -4,7 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,11 @@ export const NAMES = [HOST, STS, PLAIN];
 const ROLE = 'arn:aws:iam::123456789012:role/app';
 const PROXY_PORT = 8888;
 const PROXY = `http://127.0.0.1:${PROXY_PORT}`;
-const KEYS = { AWS_ACCESS_KEY_ID: 'ASIAENVIRONMENT', AWS_SECRET_ACCESS_KEY: secret('key'), AWS_SESSION_TOKEN: secret('session') };
+const KEYS = {
+  AWS_ACCESS_KEY_ID: 'ASIAENVIRONMENT',
+  AWS_SECRET_ACCESS_KEY: secret('key'),
+  AWS_SESSION_TOKEN: secret('session'),
+};
 const PLAIN_ENDPOINT = { endpointUrl: `http://${PLAIN}:8080` };
 const CONNECT = `CONNECT ${HOST}:443`;
 const USER = 'proxy-user';
@@ -48,8 +52,14 @@ export const PROXIES = [
   ['https_proxy', proxied({ https_proxy: PROXY }, { through: [CONNECT] })],
   ['a proxy without http://', proxied({ HTTPS_PROXY: `127.0.0.1:${PROXY_PORT}` }, { through: [CONNECT] })],
   ['HTTP_PROXY, a host with TLS', proxied({ HTTP_PROXY: PROXY }, { through: [] })],
-  ['HTTP_PROXY, a host without TLS', proxied({ HTTP_PROXY: PROXY }, { options: PLAIN_ENDPOINT, through: [`POST http://${PLAIN}:8080/`] })],
-  ['http_proxy, a host without TLS', proxied({ http_proxy: PROXY }, { options: PLAIN_ENDPOINT, through: [`POST http://${PLAIN}:8080/`] })],
+  [
+    'HTTP_PROXY, a host without TLS',
+    proxied({ HTTP_PROXY: PROXY }, { options: PLAIN_ENDPOINT, through: [`POST http://${PLAIN}:8080/`] }),
+  ],
+  [
+    'http_proxy, a host without TLS',
+    proxied({ http_proxy: PROXY }, { options: PLAIN_ENDPOINT, through: [`POST http://${PLAIN}:8080/`] }),
+  ],
   ['HTTPS_PROXY, a host without TLS', proxied({ HTTPS_PROXY: PROXY }, { options: PLAIN_ENDPOINT, through: [] })],
   ['NO_PROXY with the host', proxied({ ...BOTH, NO_PROXY: `localhost,${HOST}` }, { through: [] })],
   ['no_proxy with the domain', proxied({ ...BOTH, no_proxy: '.amazonaws.com' }, { through: [] })],
@@ -63,78 +73,198 @@ export const PROXIES = [
       variables: () => ({ ...BOTH, AWS_TOKEN: secret('agent') }),
     },
   ],
-  ["the container's metadata: never", { ...proxied(BOTH, { through: [CONNECT] }), variables: ({ url }) => ({ ...BOTH, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container` }) }],
   [
-    "the container's metadata at its own address: never",
-    { ...proxied(BOTH, { through: [CONNECT], container: true }), variables: () => ({ ...BOTH, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/container' }) },
+    'container metadata: never',
+    {
+      ...proxied(BOTH, { through: [CONNECT] }),
+      variables: ({ url }) => ({ ...BOTH, AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container` }),
+    },
   ],
   [
-    "the instance's metadata: never",
+    'container metadata at its own address: never',
+    {
+      ...proxied(BOTH, { through: [CONNECT], container: true }),
+      variables: () => ({ ...BOTH, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/container' }),
+    },
+  ],
+  [
+    'instance metadata: never',
     {
       ...proxied(BOTH, { through: [CONNECT] }),
       variables: ({ url }) => ({ ...BOTH, AWS_EC2_METADATA_DISABLED: 'false', AWS_EC2_METADATA_SERVICE_ENDPOINT: url }),
     },
   ],
   ['a password', proxied({ HTTPS_PROXY: WITH_PASSWORD }, { proxy: { asks: true }, through: [CONNECT] })],
-  ['a password that is missing', proxied({ HTTPS_PROXY: PROXY }, { proxy: { asks: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /407|password/] })],
+  [
+    'a password that is missing',
+    proxied(
+      { HTTPS_PROXY: PROXY },
+      { proxy: { asks: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /407|password/] },
+    ),
+  ],
   [
     'a password that is wrong',
-    proxied({ HTTPS_PROXY: `http://${USER}:${secret('wrong')}@127.0.0.1:${PROXY_PORT}` }, { proxy: { asks: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /407|password/] }),
+    proxied(
+      { HTTPS_PROXY: `http://${USER}:${secret('wrong')}@127.0.0.1:${PROXY_PORT}` },
+      { proxy: { asks: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /407|password/] },
+    ),
   ],
-  ['a proxy that refuses the host', proxied({ HTTPS_PROXY: PROXY }, { proxy: { refuses: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /403|refus/, new RegExp(HOST)] })],
-  ['a proxy that refuses the host, with a password', proxied({ HTTPS_PROXY: WITH_PASSWORD }, { proxy: { asks: true, refuses: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /403|refus/] })],
-  ['a proxy that hangs', proxied({ HTTPS_PROXY: WITH_PASSWORD }, { proxy: { hangs: true }, codes: LOST, says: [/proxy 127\.0\.0\.1:8888/] })],
-  ['a proxy that is not there', proxied({ HTTPS_PROXY: WITH_PASSWORD }, { proxy: undefined, codes: LOST, says: [/proxy 127\.0\.0\.1:8888/, /refused/] })],
-  ['a proxy whose name does not exist', proxied({ HTTPS_PROXY: 'http://nosuch.invalid:8888' }, { proxy: undefined, codes: UNAVAILABLE, says: [/proxy nosuch\.invalid:8888/] })],
+  [
+    'a proxy that refuses the host',
+    proxied(
+      { HTTPS_PROXY: PROXY },
+      {
+        proxy: { refuses: true },
+        codes: UNAVAILABLE,
+        says: [/proxy 127\.0\.0\.1:8888/, /403|refus/, new RegExp(HOST)],
+      },
+    ),
+  ],
+  [
+    'a proxy that refuses the host, with a password',
+    proxied(
+      { HTTPS_PROXY: WITH_PASSWORD },
+      { proxy: { asks: true, refuses: true }, codes: UNAVAILABLE, says: [/proxy 127\.0\.0\.1:8888/, /403|refus/] },
+    ),
+  ],
+  [
+    'a proxy that hangs',
+    proxied({ HTTPS_PROXY: WITH_PASSWORD }, { proxy: { hangs: true }, codes: LOST, says: [/proxy 127\.0\.0\.1:8888/] }),
+  ],
+  [
+    'a proxy that is not there',
+    proxied(
+      { HTTPS_PROXY: WITH_PASSWORD },
+      { proxy: undefined, codes: LOST, says: [/proxy 127\.0\.0\.1:8888/, /refused/] },
+    ),
+  ],
+  [
+    'a proxy whose name does not exist',
+    proxied(
+      { HTTPS_PROXY: 'http://nosuch.invalid:8888' },
+      { proxy: undefined, codes: UNAVAILABLE, says: [/proxy nosuch\.invalid:8888/] },
+    ),
+  ],
 ];
 
 /** No certificate of the machine's is found. */
 const EMPTY = ({ home }) => ({ SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: `${home}/empty` });
-const trusting = (variables, more = {}) => ({ variables: (place) => ({ ...KEYS, ...EMPTY(place), ...variables(place) }), ...more });
+const trusting = (variables, more = {}) => ({
+  variables: (place) => ({ ...KEYS, ...EMPTY(place), ...variables(place) }),
+  ...more,
+});
+const withBundle = (file) => `[profile dev]
+ca_bundle = ${file}
+aws_access_key_id = ASIAPROFILE
+aws_secret_access_key = ${secret('key')}
+`;
 const AUTHORITY = ({ home }) => `${home}/authority.pem`;
 const AT_HOST = new RegExp(`${HOST}:443`);
-const distrusts = (certificate, ...says) => trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place) }), { certificate, codes: UNAVAILABLE, says: [AT_HOST, ...says] });
+const distrusts = (certificate, ...says) =>
+  trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place) }), {
+    certificate,
+    codes: UNAVAILABLE,
+    says: [AT_HOST, ...says],
+  });
 
 /** Whose certificates are trusted. */
 export const TRUST = [
   ['AWS_CA_BUNDLE', trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place) }))],
   [
     'ca_bundle of the profile',
-    { ...trusting(() => ({})), variables: (place) => ({ ...EMPTY(place), AWS_PROFILE: 'dev' }), config: (place) => `[profile dev]\nca_bundle = ${AUTHORITY(place)}\naws_access_key_id = ASIAPROFILE\naws_secret_access_key = ${secret('key')}\n` },
+    {
+      ...trusting(() => ({})),
+      variables: (place) => ({ ...EMPTY(place), AWS_PROFILE: 'dev' }),
+      config: (place) => withBundle(AUTHORITY(place)),
+    },
   ],
   ['SSL_CERT_FILE', trusting((place) => ({ SSL_CERT_FILE: AUTHORITY(place) }))],
   ['SSL_CERT_DIR', trusting(({ home }) => ({ SSL_CERT_DIR: `${home}/authorities` }))],
   ['NODE_EXTRA_CA_CERTS', trusting((place) => ({ NODE_EXTRA_CA_CERTS: AUTHORITY(place) }))],
   ['AWS_CA_BUNDLE for STS', trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place) }), { options: { roleArn: ROLE } })],
-  ['AWS_CA_BUNDLE through a proxy', trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place), HTTPS_PROXY: PROXY }), { proxy: {}, through: [CONNECT] })],
-  ['no certificates on the machine', trusting(() => ({}), { codes: UNAVAILABLE, says: [AT_HOST, /not trusted/, /AWS_CA_BUNDLE/] })],
+  [
+    'AWS_CA_BUNDLE through a proxy',
+    trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place), HTTPS_PROXY: PROXY }), { proxy: {}, through: [CONNECT] }),
+  ],
+  [
+    'no certificates on the machine',
+    trusting(() => ({}), { codes: UNAVAILABLE, says: [AT_HOST, /not trusted/, /AWS_CA_BUNDLE/] }),
+  ],
   ['a foreign authority', distrusts('foreign', /not trusted/)],
   ['a certificate of no authority', distrusts('selfSigned', /not trusted|self-signed/)],
   ['an expired certificate', distrusts('expired', /expired/, /clock/)],
   ['a certificate for another name', distrusts('elsewhere', /another host/)],
-  ['a bundle that does not exist', trusting(({ home }) => ({ AWS_CA_BUNDLE: `${home}/none.pem` }), { codes: CONFIG, says: [/AWS_CA_BUNDLE/, /none\.pem/] })],
-  ['a bundle that is no PEM', trusting(({ home }) => ({ AWS_CA_BUNDLE: `${home}/text.pem` }), { codes: CONFIG, says: [/AWS_CA_BUNDLE/, /text\.pem/] })],
+  [
+    'a bundle that does not exist',
+    trusting(({ home }) => ({ AWS_CA_BUNDLE: `${home}/none.pem` }), {
+      codes: CONFIG,
+      says: [/AWS_CA_BUNDLE/, /none\.pem/],
+    }),
+  ],
+  [
+    'a bundle that is no PEM',
+    trusting(({ home }) => ({ AWS_CA_BUNDLE: `${home}/text.pem` }), {
+      codes: CONFIG,
+      says: [/AWS_CA_BUNDLE/, /text\.pem/],
+    }),
+  ],
   [
     'a bundle of a profile that does not exist',
-    { ...trusting(() => ({})), variables: () => ({ AWS_PROFILE: 'dev' }), config: ({ home }) => `[profile dev]\nca_bundle = ${home}/none.pem\naws_access_key_id = ASIAPROFILE\naws_secret_access_key = ${secret('key')}\n`, codes: CONFIG, says: [/ca_bundle/, /none\.pem/] },
+    {
+      ...trusting(() => ({})),
+      variables: () => ({ AWS_PROFILE: 'dev' }),
+      config: ({ home }) => withBundle(`${home}/none.pem`),
+      codes: CONFIG,
+      says: [/ca_bundle/, /none\.pem/],
+    },
   ],
 ];
 
-const lost = (endpointUrl, codes, ...says) => ({ variables: (place) => ({ ...KEYS, AWS_CA_BUNDLE: AUTHORITY(place) }), options: { endpointUrl }, codes, says });
+const lost = (endpointUrl, codes, ...says) => ({
+  variables: (place) => ({ ...KEYS, AWS_CA_BUNDLE: AUTHORITY(place) }),
+  options: { endpointUrl },
+  codes,
+  says,
+});
 const HINT = [/route/, /security group/, /VPC endpoint/];
 
 /** Why there is no connection: told apart, each with host and port. */
 export const CONNECTIONS = [
-  ['a name that does not exist', lost('https://nosuch.invalid', UNAVAILABLE, /nosuch\.invalid:443/, /not found|does not exist|not resolve/)],
-  ['a name that does not exist, without TLS', lost('http://nosuch.invalid', UNAVAILABLE, /nosuch\.invalid:80/, /not found|does not exist|not resolve/)],
+  [
+    'a name that does not exist',
+    lost('https://nosuch.invalid', UNAVAILABLE, /nosuch\.invalid:443/, /not found|does not exist|not resolve/),
+  ],
+  [
+    'a name that does not exist, without TLS',
+    lost('http://nosuch.invalid', UNAVAILABLE, /nosuch\.invalid:80/, /not found|does not exist|not resolve/),
+  ],
   ['a port that refuses', lost(`https://${HOST}:444`, UNAVAILABLE, new RegExp(`${HOST}:444`), /refused/)],
-  ['a network that is unreachable', lost('https://203.0.113.7', UNAVAILABLE, /203\.0\.113\.7:443/, /unreachable/, ...HINT)],
-  ['a host that does not answer', { ...lost(undefined, LOST, /127\.0\.0\.1:\d+/, /timed out|in time/, ...HINT), silent: true }],
-  ['a certificate that is not trusted', { ...lost(undefined, UNAVAILABLE, AT_HOST, /not trusted/), certificate: 'foreign' }],
+  [
+    'a network that is unreachable',
+    lost('https://203.0.113.7', UNAVAILABLE, /203\.0\.113\.7:443/, /unreachable/, ...HINT),
+  ],
+  [
+    'a host that does not answer',
+    { ...lost(undefined, LOST, /127\.0\.0\.1:\d+/, /timed out|in time/, ...HINT), silent: true },
+  ],
+  [
+    'a certificate that is not trusted',
+    { ...lost(undefined, UNAVAILABLE, AT_HOST, /not trusted/), certificate: 'foreign' },
+  ],
   ['a certificate that has expired', { ...lost(undefined, UNAVAILABLE, AT_HOST, /expired/), certificate: 'expired' }],
-  ['a certificate for another name', { ...lost(undefined, UNAVAILABLE, AT_HOST, /another host/), certificate: 'elsewhere' }],
+  [
+    'a certificate for another name',
+    { ...lost(undefined, UNAVAILABLE, AT_HOST, /another host/), certificate: 'elsewhere' },
+  ],
   ['a port that speaks no TLS', lost(`https://${PLAIN}:8080`, UNAVAILABLE, new RegExp(`${PLAIN}:8080`), /TLS/)],
-  ['a proxy that refuses', { ...lost(undefined, UNAVAILABLE, /proxy 127\.0\.0\.1:8888/, /403|refus/), proxied: true, proxy: { refuses: true } }],
+  [
+    'a proxy that refuses',
+    {
+      ...lost(undefined, UNAVAILABLE, /proxy 127\.0\.0\.1:8888/, /403|refus/),
+      proxied: true,
+      proxy: { refuses: true },
+    },
+  ],
 ];
 
 const TABLES = { PROXIES, TRUST, CONNECTIONS };
@@ -171,7 +301,10 @@ export async function runCell(table, name, place, certificates) {
     else if (!answer.ok) wrong.push(`it failed: ${answer.code}: ${answer.message}`);
     if (cell.through) {
       const through = await proxy.asked();
-      if (through.join() !== cell.through.join()) wrong.push(`through the proxy went ${through.join(', ') || 'nothing'}, not ${cell.through.join(', ') || 'nothing'}`);
+      if (through.join() !== cell.through.join())
+        wrong.push(
+          `through the proxy went ${through.join(', ') || 'nothing'}, not ${cell.through.join(', ') || 'nothing'}`,
+        );
     }
     try {
       assertNoLeak(answer.text, 'what is printed');
@@ -234,16 +367,26 @@ async function startForwardProxy(home, { asks, refuses, hangs }) {
   await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   const child = spawn('tinyproxy', ['-d', '-c', config], { stdio: 'ignore' });
   const text = () => readFile(log, 'utf8').catch(() => '');
-  for (let attempt = 0; attempt < 200 && !(await text()).includes('Accepting connections'); attempt++) {
+  while (!(await isOpen(PROXY_PORT))) {
     if (child.exitCode !== null) throw new Error('tinyproxy did not start');
     await sleep(25);
   }
   return {
-    asked: async () => [...(await text()).matchAll(/Request \(file descriptor \d+\): (\S+ \S+) HTTP/g)].map(([, request]) => request),
+    asked: async () =>
+      [...(await text()).matchAll(/Request \(file descriptor \d+\): (\S+ \S+) HTTP/g)].map(([, request]) => request),
     async stop() {
       const ended = once(child, 'exit');
-      child.kill();
+      // It holds nothing, and would wait for its connections.
+      child.kill('SIGKILL');
       await ended;
     },
   };
+}
+
+/** Whether something listens on a port of this machine. */
+function isOpen(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
 }

@@ -25,7 +25,9 @@ export async function inPrivateNetwork(module, name, args = [], names = []) {
   const script = new URL(import.meta.url).pathname;
   const call = [process.execPath, script, module, name, JSON.stringify(args)];
   const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--fork', '--kill-child'];
-  const child = spawn('unshare', [...namespaces, 'sh', '-euc', SETUP, 'sh', hosts, lookup, ...call], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('unshare', [...namespaces, 'sh', '-euc', SETUP, 'sh', hosts, lookup, ...call], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));

@@ -12,21 +12,31 @@ const OPTIONS = { environment: 'production', source: 'aws', region: 'us-east-1',
 
 /**
  * Loads the database's secret. `home` is the folder for its files, `variables` its whole environment besides. Answers
- * `{ ok, code, message, text, took }`: `text` is all that was printed.
+ * `{ ok, versionId, code, message, text, took }`: `text` is all that was printed.
  */
 export async function load(runtime, { home, variables = {}, options = {}, bound = 30_000 }) {
   const all = { ...OPTIONS, environmentFallback: false, ...options };
   const env = { PATH: process.env.PATH, HOME: home, AWS_EC2_METADATA_DISABLED: 'true', ...variables };
   if (runtime === 'addon') {
-    const { stdout, ...rest } = await run(process.execPath, [new URL('load.mjs', import.meta.url).pathname, JSON.stringify({ env: {}, ...all })], env, bound);
+    const { stdout, ...rest } = await run(
+      process.execPath,
+      [new URL('load.mjs', import.meta.url).pathname, JSON.stringify({ env: {}, ...all })],
+      env,
+      bound,
+    );
     const { error, ...outcome } = parse(stdout) ?? { error: { message: '' } };
     return { ok: !error, ...error, ...outcome, ...rest };
   }
   const config = join(home, 'options.json');
   await writeFile(config, JSON.stringify(all));
-  const { stdout, stderr, ...rest } = await run(process.env.PERMISOS_CLI, ['get', 'database', '--config', config, '--json'], env, bound);
-  const error = parse(stderr)?.error;
-  return { ok: parse(stdout)?.service === 'database', ...error, ...rest };
+  const { stdout, stderr, ...rest } = await run(
+    process.env.PERMISOS_CLI,
+    ['get', 'database', '--config', config, '--json'],
+    env,
+    bound,
+  );
+  const { service, versionId } = parse(stdout) ?? {};
+  return { ok: service === 'database', versionId, ...parse(stderr)?.error, ...rest };
 }
 
 /** Runs a command of the tool; answers `{ exit, stdout, stderr, text, took }`. */
@@ -41,7 +51,9 @@ async function run(program, args, env, bound) {
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
   // Not its end of output: a process that it started may hold that open.
-  const exit = await new Promise((resolve, reject) => child.once('error', reject).once('exit', (code, signal) => resolve(signal ?? code)));
+  const exit = await new Promise((resolve, reject) =>
+    child.once('error', reject).once('exit', (code, signal) => resolve(signal ?? code)),
+  );
   await new Promise((resolve) => setTimeout(resolve, 50));
   child.stdout.destroy();
   child.stderr.destroy();
