@@ -191,7 +191,7 @@ export const PROVIDERS = [
       says: [PROFILE, /credential_process/, /status(:| code)? 1\b/, /by hand/],
     },
     hanging: {
-      files: ({ home }) => program(`echo $$ > ${home}/pid; exec sleep 600`),
+      files: ({ home }) => program(`echo $$ > ${home}/pid; exec sleep 60`),
       says: [PROFILE, /credential_process/],
       /** Nothing of it is left behind. */
       after: async ({ home }) => isGone(await readFile(join(home, 'pid'), 'utf8')),
