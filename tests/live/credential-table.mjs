@@ -18,6 +18,8 @@ const CONSOLE = 'arn:aws:iam::123456789012:user/dev';
 const START_URL = 'https://corp.awsapps.com/start';
 const PROFILE = /profile `?dev\b/;
 const SSO_LOGIN = /`aws sso login --profile dev`/;
+const INSTANCE = /instance ?metadata/i;
+const WEB_IDENTITY = /web.identity/i;
 const LOGIN = /`aws login --profile dev`/;
 
 const UNAUTHENTICATED = ['SECRETS_UNAUTHENTICATED'];
@@ -170,10 +172,10 @@ export const PROVIDERS = [
     good: { signer: 'ASIAROLE', saw: [{ part: 'imds' }, { part: 'sts', role: ROLE, signer: 'ASIAIMDS' }] },
     expired: {
       script: { imds: 'expired', sts: 'expired' },
-      says: [PROFILE, /instance metadata|sts:AssumeRole/i, /expired/i],
+      says: [PROFILE, /instance ?metadata|sts:AssumeRole/i, /expired/i],
     },
-    refused: { script: { imds: 'refused' }, says: [PROFILE, /instance metadata/i, /role/] },
-    hanging: { script: { imdsToken: HANGS }, says: [PROFILE, /instance metadata/i, /hop limit/i] },
+    refused: { script: { imds: 'refused' }, says: [PROFILE, INSTANCE, /role/] },
+    hanging: { script: { imdsToken: HANGS }, says: [PROFILE, INSTANCE, /hop.limit/] },
   },
   {
     provider: 'profile: credential_process',
@@ -279,9 +281,9 @@ export const PROVIDERS = [
     variables: ({ home }) => ({ AWS_WEB_IDENTITY_TOKEN_FILE: `${home}/token`, AWS_ROLE_ARN: ROLE }),
     files: () => ({ token: secret('web-identity') }),
     good: { signer: 'ASIAWEBIDENTITY', saw: [{ part: 'sts', role: ROLE, token: secret('web-identity') }] },
-    expired: { script: { sts: 'expired' }, says: [/web identity/i, /expired/i] },
-    refused: { script: { sts: 'refused' }, says: [/web identity/i, /sts:AssumeRoleWithWebIdentity/, /trust policy/] },
-    hanging: { script: { sts: HANGS }, says: [/web identity/i, /STS|sts:/] },
+    expired: { script: { sts: 'expired' }, says: [WEB_IDENTITY, /expired/i] },
+    refused: { script: { sts: 'refused' }, says: [WEB_IDENTITY, /sts:AssumeRoleWithWebIdentity/, /trust policy/] },
+    hanging: { script: { sts: HANGS }, says: [WEB_IDENTITY, /STS|sts:/] },
   },
   {
     provider: 'profile: web identity',
@@ -289,12 +291,12 @@ export const PROVIDERS = [
     config: ({ home }) => profile(`role_arn = ${ROLE}\nweb_identity_token_file = ${home}/token`),
     files: () => ({ token: secret('web-identity') }),
     good: { signer: 'ASIAWEBIDENTITY', saw: [{ part: 'sts', role: ROLE, token: secret('web-identity') }] },
-    expired: { script: { sts: 'expired' }, says: [PROFILE, /web identity/i, /expired/i] },
+    expired: { script: { sts: 'expired' }, says: [PROFILE, WEB_IDENTITY, /expired/i] },
     refused: {
       script: { sts: 'refused' },
-      says: [PROFILE, /web identity/i, /sts:AssumeRoleWithWebIdentity/, /trust policy/],
+      says: [PROFILE, WEB_IDENTITY, /sts:AssumeRoleWithWebIdentity/, /trust policy/],
     },
-    hanging: { script: { sts: HANGS }, says: [PROFILE, /web identity/i, /STS|sts:/] },
+    hanging: { script: { sts: HANGS }, says: [PROFILE, WEB_IDENTITY, /STS|sts:/] },
   },
   {
     provider: 'container: relative URI',
@@ -338,9 +340,9 @@ export const PROVIDERS = [
         { part: 'imds', token: secret('imds') },
       ],
     },
-    expired: { script: { imds: 'expired', secretsManager: 'expired' }, says: [/instance metadata/i, /expired/] },
-    refused: { script: { imds: 'refused' }, says: [/instance metadata/i, /role/] },
-    hanging: { script: { imdsToken: HANGS }, says: [/instance metadata/i, /hop limit/i] },
+    expired: { script: { imds: 'expired', secretsManager: 'expired' }, says: [INSTANCE, /expired/] },
+    refused: { script: { imds: 'refused' }, says: [INSTANCE, /role/] },
+    hanging: { script: { imdsToken: HANGS }, says: [INSTANCE, /hop.limit/] },
   },
 ];
 
