@@ -380,11 +380,7 @@ export async function check(cell, outcome, runtime, network) {
     const answer = await load(runtime, { home, variables, options, bound: BOUND });
     const wrong =
       outcome === 'good' ? judgeGood(cell, answer, aws.requests) : judgeBad(cell, answer, cell.codes ?? CODES[outcome]);
-    try {
-      assertNoLeak(answer.text, 'what is printed');
-    } catch ({ message }) {
-      wrong.push(message);
-    }
+    wrong.push(...judgeText(answer));
     const left = await cell.after?.(place);
     return left ? [...wrong, left] : wrong;
   } finally {
@@ -414,6 +410,17 @@ export function judgeBad({ says }, { ok, code, message = '', exit, took }, codes
   const unsaid = says.filter((words) => !words.test(message));
   if (unsaid.length > 0) wrong.push(`${unsaid.join(' and ')} not said by: ${message}`);
   if (/[\u0000-\u0009\u000b-\u001f\u007f]/.test(message)) wrong.push('the message steers a terminal');
+  return wrong;
+}
+
+/** What no run may print, well or not. */
+export function judgeText({ text }) {
+  const wrong = text.includes('panicked at') ? ['it panicked'] : [];
+  try {
+    assertNoLeak(text, 'what is printed');
+  } catch ({ message }) {
+    wrong.push(message);
+  }
   return wrong;
 }
 

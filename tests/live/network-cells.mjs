@@ -9,9 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { assertNoLeak } from '../test/environment.mjs';
 import { secret, startAws } from './credential-servers.mjs';
-import { judgeBad } from './credential-table.mjs';
+import { judgeBad, judgeText } from './credential-table.mjs';
 import { startPython } from './moto.mjs';
 import { load, tool } from './product.mjs';
 
@@ -50,6 +49,7 @@ const BOTH = { HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY };
 export const PROXIES = [
   ['HTTPS_PROXY', proxied({ HTTPS_PROXY: PROXY }, { through: [CONNECT] })],
   ['https_proxy', proxied({ https_proxy: PROXY }, { through: [CONNECT] })],
+  ['ALL_PROXY', proxied({ ALL_PROXY: PROXY }, { through: [CONNECT] })],
   ['a proxy without http://', proxied({ HTTPS_PROXY: `127.0.0.1:${PROXY_PORT}` }, { through: [CONNECT] })],
   ['HTTP_PROXY, a host with TLS', proxied({ HTTP_PROXY: PROXY }, { through: [] })],
   [
@@ -159,7 +159,10 @@ aws_access_key_id = ASIAPROFILE
 aws_secret_access_key = ${secret('key')}
 `;
 const AUTHORITY = ({ home }) => `${home}/authority.pem`;
+/** A certificate that signed nothing here. */
+const OTHER = ({ home }) => `${home}/other.pem`;
 const AT_HOST = new RegExp(`${HOST}:443`);
+const NOT_TRUSTED = { codes: UNAVAILABLE, says: [AT_HOST, /not trusted/] };
 const distrusts = (certificate, ...says) =>
   trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place) }), {
     certificate,
@@ -185,6 +188,25 @@ export const TRUST = [
   [
     'AWS_CA_BUNDLE through a proxy',
     trusting((place) => ({ AWS_CA_BUNDLE: AUTHORITY(place), HTTPS_PROXY: PROXY }), { proxy: {}, through: [CONNECT] }),
+  ],
+  [
+    'AWS_CA_BUNDLE in place of SSL_CERT_FILE',
+    trusting((place) => ({ AWS_CA_BUNDLE: OTHER(place), SSL_CERT_FILE: AUTHORITY(place) }), NOT_TRUSTED),
+  ],
+  [
+    'AWS_CA_BUNDLE in place of ca_bundle of the profile',
+    {
+      variables: (place) => ({ ...EMPTY(place), AWS_PROFILE: 'dev', AWS_CA_BUNDLE: AUTHORITY(place) }),
+      config: (place) => withBundle(OTHER(place)),
+    },
+  ],
+  [
+    'NODE_EXTRA_CA_CERTS beside AWS_CA_BUNDLE',
+    trusting((place) => ({ AWS_CA_BUNDLE: OTHER(place), NODE_EXTRA_CA_CERTS: AUTHORITY(place) })),
+  ],
+  [
+    'NODE_EXTRA_CA_CERTS that does not exist, as in Node.js',
+    trusting((place) => ({ SSL_CERT_FILE: AUTHORITY(place), NODE_EXTRA_CA_CERTS: `${place.home}/none.pem` })),
   ],
   [
     'no certificates on the machine',
@@ -283,7 +305,7 @@ export async function runCell(table, name, place, certificates) {
     const agent = await startAws({}, { port: 2773 });
     const container = cell.container ? await startAws({}, { host: '169.254.170.2', port: 80 }) : undefined;
     stops.push(...[secure, plain, agent, container].filter(Boolean).map(({ stop }) => stop));
-    await prepare(home, certificates.authority, cell.config?.({ home }));
+    await prepare(home, certificates, cell.config?.({ home }));
     const proxy = cell.proxy && (await startForwardProxy(home, cell.proxy));
     if (proxy) stops.push(proxy.stop);
     const options = { region: REGION, ...cell.options };
@@ -306,11 +328,7 @@ export async function runCell(table, name, place, certificates) {
           `through the proxy went ${through.join(', ') || 'nothing'}, not ${cell.through.join(', ') || 'nothing'}`,
         );
     }
-    try {
-      assertNoLeak(answer.text, 'what is printed');
-    } catch ({ message }) {
-      wrong.push(message);
-    }
+    wrong.push(...judgeText(answer));
     return wrong;
   } finally {
     for (const stop of stops.reverse()) await stop();
@@ -342,11 +360,12 @@ async function ask(place, { home, variables, options }) {
 }
 
 /** The files of a home: an authority, alone and in a folder as OpenSSL names it; what is no certificate; a profile. */
-async function prepare(home, authority, config) {
+async function prepare(home, { authority, foreign }, config) {
   for (const folder of ['empty', 'authorities', '.aws']) await mkdir(join(home, folder));
   await writeFile(join(home, 'authority.pem'), authority);
   await writeFile(join(home, 'authorities/authority.pem'), authority);
   await promisify(execFile)('openssl', ['rehash', join(home, 'authorities')]);
+  await writeFile(join(home, 'other.pem'), foreign.cert);
   await writeFile(join(home, 'text.pem'), 'no certificate\n');
   if (config) await writeFile(join(home, '.aws/config'), config);
 }
