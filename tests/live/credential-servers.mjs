@@ -51,12 +51,12 @@ function assumed({ action, role }, id) {
   );
 }
 
-const roleCredentials = (id) => ({
+const roleCredentials = (id, expires = HOUR) => ({
   roleCredentials: {
     accessKeyId: id,
     secretAccessKey: secret(id),
     sessionToken: secret(`session-${id}`),
-    expiration: Date.now() + HOUR,
+    expiration: Date.now() + expires,
   },
 });
 
@@ -82,6 +82,8 @@ const ANSWERS = {
   },
   sso: {
     good: () => json(200, roleCredentials('ASIASSO')),
+    /** For hardly more than the minute before which others are asked for. */
+    short: () => json(200, roleCredentials('ASIASSO', 61_000)),
     expired: () => jsonError(401, 'UnauthorizedException'),
     refused: () => jsonError(403, 'ForbiddenException'),
   },
