@@ -19,6 +19,8 @@ const START_URL = 'https://corp.awsapps.com/start';
 const PROFILE = /profile `?dev\b/;
 const SSO_LOGIN = /`aws sso login --profile dev`/;
 const INSTANCE = /instance ?metadata/i;
+/** By its host, which is this machine here. */
+const STS_SILENT = /no answer from 127\.0\.0\.1:\d+ in time|sts:AssumeRole/;
 const WEB_IDENTITY = /web.identity/i;
 const LOGIN = /`aws login --profile dev`/;
 
@@ -141,7 +143,7 @@ export const PROVIDERS = [
     good: { signer: 'ASIAROLE', saw: [{ part: 'sts', action: 'AssumeRole', role: ROLE, signer: 'ASIABASE' }] },
     expired: { script: { sts: 'expired' }, says: [PROFILE, /sts:AssumeRole/, /expired/i] },
     refused: { script: { sts: 'refused' }, says: [PROFILE, /sts:AssumeRole/, /trust policy/] },
-    hanging: { script: { sts: HANGS }, says: [PROFILE, /STS|sts:AssumeRole/] },
+    hanging: { script: { sts: HANGS }, says: [PROFILE, STS_SILENT] },
   },
   {
     provider: 'profile: role, Environment',
@@ -151,7 +153,7 @@ export const PROVIDERS = [
     good: { signer: 'ASIAROLE', saw: [{ part: 'sts', role: ROLE, signer: 'ASIAENVIRONMENT' }] },
     expired: { script: { sts: 'expired' }, says: [PROFILE, /sts:AssumeRole/, /expired/i] },
     refused: { script: { sts: 'refused' }, says: [PROFILE, /sts:AssumeRole/, /trust policy/] },
-    hanging: { script: { sts: HANGS }, says: [PROFILE, /STS|sts:AssumeRole/] },
+    hanging: { script: { sts: HANGS }, says: [PROFILE, STS_SILENT] },
   },
   {
     provider: 'profile: role, EcsContainer',
@@ -283,7 +285,7 @@ export const PROVIDERS = [
     good: { signer: 'ASIAWEBIDENTITY', saw: [{ part: 'sts', role: ROLE, token: secret('web-identity') }] },
     expired: { script: { sts: 'expired' }, says: [WEB_IDENTITY, /expired/i] },
     refused: { script: { sts: 'refused' }, says: [WEB_IDENTITY, /sts:AssumeRoleWithWebIdentity/, /trust policy/] },
-    hanging: { script: { sts: HANGS }, says: [WEB_IDENTITY, /STS|sts:/] },
+    hanging: { script: { sts: HANGS }, says: [WEB_IDENTITY, STS_SILENT] },
   },
   {
     provider: 'profile: web identity',
@@ -296,7 +298,7 @@ export const PROVIDERS = [
       script: { sts: 'refused' },
       says: [PROFILE, WEB_IDENTITY, /sts:AssumeRoleWithWebIdentity/, /trust policy/],
     },
-    hanging: { script: { sts: HANGS }, says: [PROFILE, WEB_IDENTITY, /STS|sts:/] },
+    hanging: { script: { sts: HANGS }, says: [PROFILE, WEB_IDENTITY, STS_SILENT] },
   },
   {
     provider: 'container: relative URI',
