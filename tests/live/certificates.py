@@ -1,9 +1,11 @@
-"""Makes certificates for 127.0.0.1 with their keys, as JSON: a good one, an expired one, one of a foreign authority.
+"""Makes certificates for 127.0.0.1, localhost and the names given, with their keys, as JSON.
 
-Prints `{ authority, good, expired, foreign }`; the last three are `{ key, cert }`. Everything is PEM.
+Prints `{ authority, good, expired, foreign, elsewhere, selfSigned }`: one to trust, and such as are not to be trusted: out of
+date, of a foreign authority, for another name, of no authority. All but the first are `{ key, cert }`. Everything is PEM.
 """
 
 import json
+import sys
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 
@@ -25,8 +27,14 @@ def pem(certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def issue(name: str, issuer, not_after: datetime):
-    """A certificate and its key, by an issuer `(certificate, key)`, or by itself: an authority then."""
+NAMES = ["localhost", *sys.argv[1:]]
+ADDRESSES = [x509.IPAddress(ip_address("127.0.0.1"))]
+
+
+def issue(name: str, issuer, not_after: datetime, alternatives=None):
+    """A certificate and its key, by an issuer `(certificate, key)`, or by itself: an authority, unless it has names."""
+    if issuer and not alternatives:
+        alternatives = [*ADDRESSES, *map(x509.DNSName, NAMES)]
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -37,10 +45,9 @@ def issue(name: str, issuer, not_after: datetime):
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - 9 * DAY)
         .not_valid_after(not_after)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=not alternatives, path_length=None), critical=True)
     )
-    if issuer:
-        alternatives = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
 
@@ -57,6 +64,8 @@ def main() -> None:
         "good": pair(issue("127.0.0.1", authority, NOW + DAY)),
         "expired": pair(issue("127.0.0.1", authority, NOW - DAY)),
         "foreign": pair(issue("127.0.0.1", foreign, NOW + DAY)),
+        "elsewhere": pair(issue("elsewhere", authority, NOW + DAY, [x509.DNSName("elsewhere.invalid")])),
+        "selfSigned": pair(issue("127.0.0.1", None, NOW + DAY, [*ADDRESSES, *map(x509.DNSName, NAMES)])),
     }
     print(json.dumps(made))
 

@@ -53,9 +53,9 @@ async function startEmulator(script, port, region) {
   };
 }
 
-/** Certificates for 127.0.0.1, made anew: `{ authority, good, expired, foreign }`. */
-export async function makeCertificates() {
-  const { line, stop } = await startPython('certificates.py');
+/** New certificates for 127.0.0.1 and these names: `{ authority, good, expired, foreign, elsewhere, selfSigned }`. */
+export async function makeCertificates(...names) {
+  const { line, stop } = await startPython('certificates.py', ...names);
   await stop();
   return JSON.parse(line);
 }

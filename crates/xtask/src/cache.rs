@@ -12,7 +12,8 @@ use crate::target;
 /// cargo-deny that builds with the workspace's toolchain.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// The emulators of Secrets Manager, in the versions that were tried. moto is the main one; ministack enforces policies.
-const EMULATORS: [&str; 2] = ["ministack==1.5.33", "moto[server]==5.2.5"];
+/// pyOpenSSL says which key exchange was negotiated, by an OpenSSL that knows the post-quantum ones.
+const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpenSSL==26.4.0"];
 
 /// What checks the documents that the operator's tool prints.
 const LINTERS: [&str; 3] = ["cfn-lint==1.58.0", "parliament==1.6.4", "python-hcl2==8.1.4"];

@@ -6,10 +6,13 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 /// What is needed, and a file by which it is known.
-const PACKAGES: [(&str, &str); 3] = [
+const PACKAGES: [(&str, &str); 6] = [
+    ("iproute2", "usr/*/ip"),
     ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
+    ("openssl", "usr/bin/openssl"),
     ("postgresql", "usr/lib/postgresql/*/bin/postgres"),
     ("prometheus", "usr/bin/promtool"),
+    ("tinyproxy-bin", "usr/bin/tinyproxy"),
 ];
 
 /// Installs what is missing. Root is needed for that alone.
