@@ -1,4 +1,4 @@
-//! What every command needs: the options by which an application would start, its variables, a client for AWS.
+//! What every command needs: the application's options and variables, and a client for AWS.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::dotenv;
 use crate::output::{Output, WARN, paint};
 
-/// What may stand before or after every command.
+/// Options of every command, before or after its name.
 #[derive(Args)]
 pub(crate) struct Global {
     /// Print one JSON document instead of text
@@ -22,10 +22,10 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-    /// The options of the application, as a JSON file
+    /// A JSON file with the application's options
     #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
     pub(crate) config: Option<PathBuf>,
-    /// Read variables from this file instead of the process
+    /// Read variables from this file instead of the process environment
     #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
     pub(crate) env_file: Option<PathBuf>,
     /// The deployment environment, e.g. production
@@ -34,13 +34,13 @@ pub(crate) struct Global {
     /// Where values come from: aws, agent or environment
     #[arg(long, global = true, value_name = "SOURCE", help_heading = "Options of the application")]
     pub(crate) source: Option<String>,
-    /// The region; given again, its replicas
+    /// The region; repeat it for replicas
     #[arg(long, global = true, value_name = "REGION", help_heading = "Options of the application")]
     pub(crate) region: Vec<String>,
     /// A profile of the AWS configuration files
     #[arg(long, global = true, value_name = "NAME", help_heading = "Options of the application")]
     pub(crate) profile: Option<String>,
-    /// Another endpoint than AWS's, e.g. an emulator
+    /// An endpoint other than AWS's, e.g. an emulator
     #[arg(long, global = true, value_name = "URL", help_heading = "Options of the application")]
     pub(crate) endpoint_url: Option<String>,
 }
@@ -80,7 +80,7 @@ impl<'o> Context<'o> {
         mut environment: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         for name in unreadable() {
-            output.note(format_args!("{} {name} is no UTF-8 text, and counts as unset", paint(WARN, "note")));
+            output.note(format_args!("{} {name} is not UTF-8 text and counts as unset", paint(WARN, "note")));
         }
         let mut given = match &global.config {
             Some(file) => read_config(file)?,
@@ -100,7 +100,7 @@ impl<'o> Context<'o> {
         }
         if let Some(file) = &global.env_file {
             environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
-            // A custom secret's, too. What every application reads besides, such as AWS_REGION, is the process's.
+            // A custom secret's, too. What every application reads as well, such as AWS_REGION, stays the process's.
             let usual = Options::variable_names(&Map::new());
             for name in Options::variable_names(&given).iter().filter(|name| !usual.contains(name)) {
                 environment.remove(name);
@@ -121,8 +121,7 @@ impl<'o> Context<'o> {
     /// The secrets as an application would open them, with these options changed.
     pub(crate) fn secrets(&self, changed: &[(&str, Value)]) -> Result<Secrets, Error> {
         let mut given = self.given.clone();
-        // The application's sealed snapshot is its own: what a command fetched, perhaps one service only, must not
-        // replace it.
+        // Without the application's sealed snapshot: a command that fetches one service would overwrite it.
         given.remove("snapshot");
         let mut builder = Secrets::builder().options(given).variables(self.environment.clone());
         for (name, value) in changed {
@@ -131,7 +130,7 @@ impl<'o> Context<'o> {
         builder.connect(permisos_secrets_aws::connect).build()
     }
 
-    /// Where a command is about to change something, for a person to confirm: region, and account where it is known.
+    /// The region, and the account where it is known: shown before a person confirms a change.
     pub(crate) async fn place(&self) -> Result<String, Error> {
         let region = self.admin.region().await?;
         let account = self.admin.identity().await.map(|identity| format!(" of account {}", identity.account));
@@ -156,7 +155,7 @@ impl<'o> Context<'o> {
         }
         let known: Vec<String> = self.options.service_ids().map(|known| known.to_string()).collect();
         let known = if known.is_empty() { Service::ALL.map(Service::as_str).join(", ") } else { known.join(", ") };
-        Err(Error::new(ErrorKind::ConfigInvalid, format!("there is no such service; known are {known}")))
+        Err(Error::new(ErrorKind::ConfigInvalid, format!("unknown service: the services are {known}")))
     }
 }
 
@@ -167,7 +166,7 @@ pub(crate) fn process_environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Variables of the catalogue whose values are no text.
+/// Variables of the catalogue whose values are not text.
 fn unreadable() -> impl Iterator<Item = &'static str> {
     let names = Service::ALL.into_iter().flat_map(Service::variables).copied();
     names.filter(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()))
@@ -184,6 +183,6 @@ fn read_config(file: &std::path::Path) -> Result<Map<String, Value>, Error> {
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read ({})", error.kind())))?;
     serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        wrong(format!("is no JSON object of options (line {line}, column {column})"))
+        wrong(format!("is not a JSON object of options (line {line}, column {column})"))
     })
 }

@@ -1,7 +1,7 @@
 //! Environment files, read and written by the rules of the `dotenv` package that Node applications use.
 //!
-//! No crate reads them so: Rust's replace `$NAME` inside values, and a password with a dollar would silently become
-//! another one on its way to Secrets Manager.
+//! Rust's crates replace `$NAME` inside values: a password `pa$word` would become another one on its way into Secrets
+//! Manager, valid in form, and be noticed when a login fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::output::{Output, WARN, paint};
 
-/// Seven secrets of the size that Secrets Manager takes, twice over: what is larger is no environment file.
+/// Twice the size of seven secrets at Secrets Manager's limit: a larger file is not an environment file.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// A name, `=`, and a value: quoted in one of three ways, over several lines if need be, or bare up to a comment.
@@ -27,7 +27,7 @@ static LINE: LazyLock<Result<Regex, regex_lite::Error>> = LazyLock::new(|| {
     )
 });
 
-/// Reads a file. Names that hold what another loader would expand are noted, and those that are set to two values.
+/// Reads a file. Notes values that another loader would expand, and names that are set to two values.
 pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, String>, Error> {
     let wrong = |why: String| Error::new(ErrorKind::ConfigInvalid, format!("{}: {why}", file.display()));
     let mut bytes = Zeroizing::new(vec![]);
@@ -39,12 +39,12 @@ pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, Stri
         }
         Ok(_) => {}
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no UTF-8 text".into()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is not UTF-8 text".into()))?;
     let Parsed { variables, overridden } = parse(text).map_err(|lines| {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
         wrong(format!(
-            "is not understood at line {}: write NAME=value, with quotes around a value of several lines, or # before a \
-             comment",
+            "cannot be understood at line {}: write NAME=value, with quotes around a value of several lines, or # before \
+             a comment",
             lines.join(", ")
         ))
     })?;
@@ -62,13 +62,13 @@ pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, Stri
 
 #[derive(Default)]
 struct Parsed {
-    /// The last of a name counts.
+    /// By name; the last value of a name counts.
     variables: BTreeMap<String, String>,
-    /// Names whose last value is another than one before.
+    /// Names whose last value differs from an earlier one.
     overridden: BTreeSet<String>,
 }
 
-/// The variables, or the numbers of the lines that are none.
+/// The variables, or the numbers of the lines that hold none.
 fn parse(text: &str) -> Result<Parsed, Vec<usize>> {
     let Ok(line) = &*LINE else { return Err(vec![1]) };
     let text = Zeroizing::new(text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n"));
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<Parsed, Vec<usize>> {
     };
     for found in line.captures_iter(&text) {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
-        // A comment is no variable, although the pattern may find one after its sign.
+        // The pattern may find a variable inside a comment: skip it.
         look(end, whole.start(), number);
         number += text[end..whole.end()].matches('\n').count();
         end = whole.end();
@@ -121,7 +121,7 @@ pub(crate) fn write(variables: &[Assignment]) -> Result<Zeroizing<String>, Error
     Ok(text)
 }
 
-/// Single quotes leave everything as it is; double ones do not, and come last.
+/// Prefers single quotes, which keep every character; double quotes come last, since `\n` changes inside them.
 fn quoted(value: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=?&".contains(c);
     if !value.is_empty() && value.chars().all(is_plain) {

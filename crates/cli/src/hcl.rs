@@ -77,7 +77,7 @@ fn literal(value: &Value, depth: usize) -> String {
     }
 }
 
-/// `name = value` lines: those in a row whose values take one line have their signs below each other.
+/// `name = value` lines: the equals signs of neighbouring one-line values are aligned.
 fn aligned(lines: &[(String, String)], depth: usize) -> String {
     let is_single = |(_, value): &(String, String)| !value.contains('\n');
     let mut text = String::new();

@@ -20,14 +20,14 @@ use output::Output;
 
 /// The program's name.
 const NAME: &str = "permisos-secrets";
-/// The exit code for a command line that is not understood: `EX_USAGE` of sysexits.h, beside those of the error table.
+/// The exit code for an invalid command line: `EX_USAGE` of sysexits.h, beside those of the error table.
 const USAGE: u8 = 64;
 
 /// From a `.env` file to a monitored production: typed application secrets in AWS Secrets Manager.
 #[derive(clap::Parser)]
 #[command(name = NAME, version, max_term_width = 120, propagate_version = true)]
 #[command(after_help = "Values are never shown unless a command says so (get --reveal, export, exec).\n\
-Exit codes: 0 well; 64 a command line not understood; each kind of error has its own.")]
+Exit codes: 0 success; 64 an invalid command line; each kind of error has its own.")]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -35,7 +35,7 @@ struct Arguments {
     command: Command,
 }
 
-/// How a command ended that had no error: with what it reports, it may still say that something is wrong.
+/// How a command ended without an error of its own: its report may still say that something is wrong.
 type Exit = Result<Option<ErrorKind>, Error>;
 
 /// Runs one command line, the program's name first, and returns its exit code.
@@ -43,7 +43,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let matches = match Arguments::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            // Help and version are no errors; to print may fail only where nobody listens.
+            // Help and version are not errors; printing fails only where the reader is gone.
             let _ = error.print();
             return if error.use_stderr() { USAGE } else { 0 };
         }

@@ -21,13 +21,13 @@ impl Mask {
         Self { values, held: Zeroizing::default() }
     }
 
-    /// Takes in bytes; answers those that may be shown now.
+    /// Takes in bytes and returns those that may be shown now.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         self.shown(false)
     }
 
-    /// What is still held back, at the end of the stream.
+    /// At the end of the stream: returns the bytes still held back.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         self.shown(true)
     }
@@ -36,7 +36,7 @@ impl Mask {
         let (mut shown, mut at) = (vec![], 0);
         while at < self.held.len() {
             let rest = &self.held[at..];
-            // A longer value that may still come is waited for.
+            // The rest may be the start of a longer value: wait for more bytes.
             if !is_end && self.values.iter().any(|value| value.len() > rest.len() && value.starts_with(rest)) {
                 break;
             }

@@ -1,5 +1,5 @@
-//! What is printed: one report on standard output, as text that people like to read or as one JSON document; notes and
-//! questions on standard error. Nothing else prints.
+//! All output: one report on standard output, as text for people or as one JSON document; notes and questions on standard
+//! error. Nothing else prints.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -23,9 +23,9 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// Between two columns.
 const GAP: usize = 2;
-/// Where a table goes on in the next line, if its first column ends before that.
+/// A wrapped table row continues below the second column, if that starts no further right than this.
 const LARGEST_INDENT: usize = 24;
-/// To the start of the line, and nothing left of it.
+/// Moves to the start of the line and clears it.
 const FRESH_LINE: &str = "\r\u{1b}[K";
 
 /// What a command found: as JSON by `Serialize`, as text by `page`.
@@ -38,7 +38,7 @@ pub(crate) trait Report: Serialize {
 pub(crate) struct Output {
     is_json: bool,
     color: ColorChoice,
-    /// Whether the last line on standard error is a progress that the next one replaces.
+    /// Whether the last line on standard error is a progress message, for the next output to replace.
     in_progress: Cell<bool>,
     unwritten: Cell<Option<io::ErrorKind>>,
 }
@@ -73,19 +73,19 @@ impl Output {
     fn write(&self, out: &mut impl Write, text: &str) {
         self.clear();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Whoever has read enough, as `head`, is content.
+            // A reader such as `head` closes the pipe when it has read enough: that is fine.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.unwritten.set(Some(error.kind())),
             _ => {}
         }
     }
 
-    /// That a report could not be written, as on a full disk: whoever reads the file must not take it for whole.
+    /// Why the report could not be written, such as a full disk: a cut-off file must not pass for the whole report.
     pub(crate) fn unwritten(&self) -> Option<Error> {
         let why = self.unwritten.get()?;
         Some(Error::new(ErrorKind::Unavailable, format!("standard output cannot be written ({why})")))
     }
 
-    /// Tells a person at a terminal what is under way; the next thing that is told takes its place.
+    /// Shows a person at a terminal what is under way, until the next output replaces it.
     pub(crate) fn progress(&self, what: impl Display) {
         let is_dumb = std::env::var_os("TERM").is_none_or(|kind| kind == "dumb");
         if self.is_json || is_dumb || !stderr().is_terminal() {
@@ -116,7 +116,7 @@ impl Output {
         }
     }
 
-    /// Tells a person something that is no part of the report.
+    /// Prints a remark beside the report, on standard error.
     pub(crate) fn note(&self, note: impl Display) {
         self.clear();
         let mut err = AutoStream::new(stderr().lock(), self.color(stderr().is_terminal()));
@@ -132,12 +132,12 @@ impl Output {
         }
     }
 
-    /// Whether reports are JSON: nobody is asked anything then.
+    /// Whether reports are JSON: then commands must not prompt.
     pub(crate) fn is_json(&self) -> bool {
         self.is_json
     }
 
-    /// The choice of `--color`, with `NO_COLOR` and what is connected where it is left to us.
+    /// The choice of `--color`; on `auto`, colours depend on `NO_COLOR` and on whether this is a terminal.
     fn color(&self, is_terminal: bool) -> ColorChoice {
         match self.color {
             ColorChoice::Auto if !is_terminal => ColorChoice::Never,
@@ -149,12 +149,12 @@ impl Output {
 /// The text of a report.
 pub(crate) struct Page {
     text: String,
-    /// The terminal's columns; none: there is no terminal, and tables are as wide as they need to be.
+    /// The terminal's columns; none without a terminal: tables are as wide as they need to be.
     width: Option<usize>,
 }
 
 impl Page {
-    /// A title, with a free line before it.
+    /// A title, with an empty line before it.
     pub(crate) fn heading(&mut self, title: impl Display) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -168,8 +168,8 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A table in plain columns, which can be searched and copied. On a terminal that is too narrow the last columns go
-    /// on in the next line, below the second one; no cell is broken or cut.
+    /// A table in plain columns, easy to search and copy. On a narrow terminal the last columns wrap to the next line, below
+    /// the second column; no cell is broken or cut.
     pub(crate) fn table(&mut self, titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table: Vec<Vec<String>> = vec![titles.iter().map(|title| paint(DIM, title)).collect()];
         let plain = |row: Vec<String>| -> Vec<String> { row.iter().map(|cell| tame(cell).replace('\n', "")).collect() };
@@ -225,18 +225,18 @@ impl Page {
     }
 }
 
-/// The columns of the terminal that standard output is.
+/// The columns of the terminal on standard output.
 fn width() -> Option<usize> {
     let size = tcgetwinsize(stdout()).ok()?;
     (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
-/// What others wrote, without anything that steers a terminal.
+/// Foreign text without characters that control a terminal.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// The same for text with colours: what `paint` writes stays, and the ends of lines. What servers say is among it.
+/// The same for text with colours: keeps what `paint` writes and line ends. The text may quote a server.
 fn tame(text: &str) -> String {
     const PAINTS: [&str; 6] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
     let (mut tamed, mut rest) = (String::with_capacity(text.len()), text);

@@ -1,6 +1,6 @@
-//! Questions, asked on standard error of whoever sits at the terminal. The terminal's own line editing does the rest, so
-//! that Ctrl-C leaves a terminal as it was. A signal from elsewhere ends the program at once: where a value is typed then,
-//! the terminal stays without echo until `stty sane`.
+//! Questions to the person at the terminal, on standard error. The terminal itself edits the line, so Ctrl-C leaves it as
+//! it was. A signal from elsewhere ends the program at once: during a hidden question the terminal then stays without echo
+//! until `stty sane`.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
@@ -10,15 +10,15 @@ use zeroize::Zeroizing;
 
 use crate::output::shown;
 
-/// What Ctrl-C sends.
+/// The character that Ctrl-C sends.
 const INTERRUPT: u8 = 3;
-/// Of a longer line a terminal drops the rest and says nothing: Linux has 4096 bytes for it with its end.
+/// A terminal silently cuts longer lines: Linux has 4096 bytes for one, with its end.
 const LONGEST: usize = 4095;
 
-/// Asks yes or no; anything but yes is no. Where nobody can answer it is an error that names the flag to give.
+/// Asks yes or no; anything but yes is no. Fails without a terminal, and names the flag to pass.
 pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Error> {
     if !stdin().is_terminal() {
-        let message = format!("nobody is there to confirm this: give {flag}");
+        let message = format!("there is no terminal to confirm this at: pass {flag}");
         return Err(Error::new(ErrorKind::ConfigInvalid, message));
     }
     ask(&format!("{question} [y/N] "));
@@ -26,7 +26,7 @@ pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Error> {
     Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 
-/// Asks for a value without echoing it; empty: none is given.
+/// Asks for a value without echoing it; empty if the person enters none.
 pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Error> {
     let before = tcgetattr(stdin()).map_err(|_| unanswered())?;
     let mut silent = before.clone();
@@ -44,11 +44,11 @@ pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Error> {
 
 fn ask(question: &str) {
     let (question, mut err) = (shown(question), stderr().lock());
-    // Fails only where nobody reads it; then nobody answers either.
+    // Fails only where standard error is closed; then reading the answer fails as well.
     let _ = write!(err, "{question}").and_then(|()| err.flush());
 }
 
-/// One line, past every buffer but our own.
+/// Reads one line, unbuffered but for our own zeroed buffer.
 fn line() -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut byte = Zeroizing::new([0]);
@@ -56,7 +56,7 @@ fn line() -> Result<Zeroizing<String>, Error> {
         if bytes.len() == LONGEST {
             let _ = tcflush(stdin(), QueueSelector::IFlush);
             let message =
-                "the answer is too long for a terminal, which cuts it: nothing is changed. Give it by --stdin";
+                "the answer is too long for a terminal, which would cut it: nothing is changed. Pass it with --stdin";
             return Err(Error::new(ErrorKind::ConfigInvalid, message));
         }
         match rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut *byte)) {

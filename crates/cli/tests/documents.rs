@@ -1,5 +1,5 @@
 //! The documents that other programs read: `policy` and `monitor` in every format, compared with the snapshots that the
-//! linters of `cargo xtask test` check. `BLESS=1` writes them anew.
+//! linters of `cargo xtask test` check. `BLESS=1` updates them.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 

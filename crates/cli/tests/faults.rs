@@ -94,12 +94,12 @@ fn a_migration_that_is_killed_half_way_is_completed_by_the_same_command() {
     assert_nothing_is_seen(&bench, child.id());
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(stored(&bench).len(), 4, "the fourth was stored, and nobody heard of it");
+    assert_eq!(stored(&bench).len(), 4, "the fourth was stored, although its answer was lost");
     assert_eq!(bench.run(&MIGRATE).code, 0);
     assert_whole(&bench);
 }
 
-/// What other processes of this machine, and whoever gets the disk, see of a command at work.
+/// What other processes of this machine, and a reader of the disk, see of a command at work.
 fn assert_nothing_is_seen(bench: &Bench, pid: u32) {
     for name in ["cmdline", "environ", "comm", "status"] {
         let seen = std::fs::read(format!("/proc/{pid}/{name}")).unwrap();
@@ -352,7 +352,7 @@ fn what_was_changed_meanwhile_is_not_overwritten() {
     let amended = support::BACKEND.replace("SESSION_SECRET=", "SESSION_SECRET=new");
     std::fs::write(bench.folder.path().join(".env"), amended).unwrap();
     for arguments in [&["rotate", "security", "-e", "production", "--yes"][..], &MIGRATE] {
-        // Somebody stores a version between the look at what is stored and the put.
+        // Another process stores a version between the comparison and the put.
         let (upstream, looks) = (bench.emulator().url.clone(), AtomicUsize::new(0));
         bench.behind(move |asked| {
             let id = "permisos/production/security/session";
@@ -366,7 +366,7 @@ fn what_was_changed_meanwhile_is_not_overwritten() {
         });
         let before = stored(&bench);
         let ran = bench.run(arguments);
-        assert_eq!((ran.code, ran.err.contains("changed meanwhile")), (69, true), "{arguments:?}: {}", ran.err);
+        assert_eq!((ran.code, ran.err.contains("has a newer version")), (69, true), "{arguments:?}: {}", ran.err);
         let versions = |stored: Vec<(String, usize)>| stored.iter().map(|(_, versions)| versions).sum::<usize>();
         assert_eq!(versions(stored(&bench)), versions(before) + 1, "the other one's only");
     }
@@ -399,10 +399,10 @@ fn only_what_is_missing_is_created_or_restored_and_what_differs_is_noted() {
     bench.call("DeleteSecret", &redis);
     let ran = bench.run(&[&MIGRATE[..], &["--missing"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for part in ["redis created", "stripe restored as it was", "security stays as it is and differs: sessionSecret"] {
+    for part in ["redis created", "stripe restored as it was", "security differs and was kept: sessionSecret"] {
         assert!(ran.out.contains(part), "{part} is not in\n{}", ran.out);
     }
-    assert!(!ran.out.contains("SESSION_SECRET"), "its variables are no copy: {}", ran.out);
+    assert!(!ran.out.contains("SESSION_SECRET"), "its variables differ from the secret: {}", ran.out);
     assert_eq!(bench.stored("security")["versionId"], rotated);
     assert_eq!(bench.stored("stripe")["versionId"], deleted);
     assert_eq!(bench.run(&["check", "-e", "production"]).code, 0);

@@ -1,5 +1,5 @@
-//! The guide is true: every command in it is run, in order, against one emulated AWS, and prints what the guide shows.
-//! `BLESS=1` writes what is printed into the guide; the difference is read before it is committed.
+//! Runs every command of the guide, in order, against one emulated AWS, and compares its output with the guide. `BLESS=1`
+//! writes the output into the guide: read the difference before you commit it.
 
 mod support;
 
@@ -39,7 +39,7 @@ fn every_command_of_the_guide_prints_what_the_guide_shows() {
             std::fs::write(file, &printed).unwrap();
         } else {
             for (shown, printed) in text.lines().zip(printed.lines()) {
-                assert_eq!(shown, printed, "{} (BLESS=1 writes it anew)", file.display());
+                assert_eq!(shown, printed, "{} (BLESS=1 updates it)", file.display());
             }
             assert_eq!(text.lines().count(), printed.lines().count(), "{}", file.display());
         }

@@ -47,8 +47,8 @@ fn an_environment_file_may_come_from_any_editor() {
 fn an_environment_file_that_is_none_is_told_with_its_name() {
     let utf16: Vec<u8> = "A=1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (name, bytes, why) in [
-        ("UTF-16", [&[0xff, 0xfe][..], &utf16].concat(), "is no UTF-8 text"),
-        ("Latin-1", b"DB_NAME=a\xf1o\n".to_vec(), "is no UTF-8 text"),
+        ("UTF-16", [&[0xff, 0xfe][..], &utf16].concat(), "is not UTF-8 text"),
+        ("Latin-1", b"DB_NAME=a\xf1o\n".to_vec(), "is not UTF-8 text"),
         ("bare PEM", b"CA=-----BEGIN CERTIFICATE-----\nMIIB/+=\n".to_vec(), "at line 2: write NAME=value, with quotes"),
         ("huge", vec![b'#'; 2 << 20], "is larger than 1 MiB"),
         ("empty", vec![], ""),
@@ -60,7 +60,7 @@ fn an_environment_file_that_is_none_is_told_with_its_name() {
     }
     let bench = with_file("");
     let ran = bench.run(&["check", "--source", "environment"]);
-    assert_eq!((ran.code, ran.err.contains("give --env-file .env")), (65, true), "{}", ran.err);
+    assert_eq!((ran.code, ran.err.contains("pass --env-file .env")), (65, true), "{}", ran.err);
     for (file, why) in [("/dev/zero", "larger than 1 MiB"), ("home", "is a directory"), ("no.env", "entity not found")]
     {
         let ran = bench.run(&["check", "--source", "environment", "--env-file", file]);
@@ -86,9 +86,9 @@ fn options_that_are_not_understood_name_what_is_near() {
     for (text, why) in [
         (r#"{ "enviroment": "production" }"#, "environment"),
         (r#"{ "ttl": "an hour" }"#, "ttl"),
-        ("[]", "is no JSON object of options"),
+        ("[]", "is not a JSON object of options"),
         ("{ \"ttl\": 60,", "line 1"),
-        ("", "is no JSON object of options"),
+        ("", "is not a JSON object of options"),
     ] {
         let ran = config(text);
         assert_eq!((ran.code, ran.err.contains(why)), (78, true), "{text}: {}", ran.err);
@@ -148,7 +148,7 @@ fn a_variable_that_is_no_text_is_told_and_counts_as_unset() {
     let value = OsStr::from_bytes(b"p\xe4ssword");
     let output = command.env("DB_PASSWORD", value).env("SOMETHING", value).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
-    assert!(err.starts_with("note DB_PASSWORD is no UTF-8 text, and counts as unset\n"), "{err}");
+    assert!(err.starts_with("note DB_PASSWORD is not UTF-8 text and counts as unset\n"), "{err}");
     assert_eq!(err.matches("note").count(), 1, "only those that are read: {err}");
     assert_eq!(output.status.code(), Some(65));
 }
@@ -258,7 +258,7 @@ fn a_rotation_takes_only_fields_and_only_good_ones() {
     assert_eq!((mistyped.code, mistyped.err.contains("privateKey")), (65, true), "{}", mistyped.err);
     let other = [&rotate[..], &["--field", "note"]].concat();
     let other = bench.run_with_input(&other, &json!({ "note": "a", "webhookSecret": CANARY }).to_string());
-    assert_eq!((other.code, other.err.contains("just the fields of --field")), (65, true), "{}", other.err);
+    assert_eq!((other.code, other.err.contains("exactly the fields of --field")), (65, true), "{}", other.err);
     let asked = bench.run(&["rotate", "security", "-e", "production", "--json"]);
     assert_eq!((asked.code, asked.err.contains("--yes")), (78, true), "{}", asked.err);
     let unknown = bench.run(&["rotate", "stripe", "--field", "sessionSecret", "-e", "production", "--yes"]);

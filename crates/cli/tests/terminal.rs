@@ -1,5 +1,5 @@
 //! What a person sees: the commands on a terminal of 80 and of 120 columns, in colour. What is shown is kept in
-//! `tests/snapshots/terminal`, to be looked at with `cat`; `BLESS=1` writes it anew.
+//! `tests/snapshots/terminal`; look at them with `cat`. `BLESS=1` updates them.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -126,7 +126,7 @@ fn an_emergency_and_an_audit_are_pleasant_to_read() {
     assert_screens(&bench, "rotate-database", &["rotate", "database", "-e", "production", "--yes"]);
 }
 
-/// What CloudTrail knows; moto knows no CloudTrail.
+/// CloudTrail's events: moto has no CloudTrail.
 fn recorded(asked: &Asked) -> Answer {
     if asked.operation != "LookupEvents" {
         return Answer::Forwarded;

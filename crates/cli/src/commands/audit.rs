@@ -13,36 +13,36 @@ use crate::context::{Context, now};
 use crate::dates::date;
 use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint, shown};
 
-/// Refused for want of a permission.
+/// The caller lacked a permission.
 const DENIED: &str = "denied";
-/// CloudTrail keeps what it tells for 90 days.
+/// CloudTrail keeps events for 90 days.
 const LONGEST: Duration = Duration::from_hours(90 * 24);
 
-/// Show who read or changed these secrets, from CloudTrail; what is suspicious is marked.
+/// Show who read or changed these secrets, from CloudTrail; suspicious events are marked.
 #[derive(Args)]
 #[command(
-    after_help = "CloudTrail tells an event about fifteen minutes late. Suspicious are: what was denied, a region \
-that no application uses, a principal of another account, and, with --known, every principal that is not known."
+    after_help = "CloudTrail delivers events about fifteen minutes late. Marked as suspicious: denied calls, regions that \
+no application uses, principals of another account, and, with --known, every principal that it does not name."
 )]
 pub(crate) struct Audit {
     /// How far to look back, e.g. 30m, 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
     since: Duration,
-    /// The ARN of a user or role that may be there; may end in *, may be given again
+    /// The ARN of a user or role that is expected; may end in *, may be repeated
     #[arg(long, value_name = "ARN")]
     known: Vec<String>,
-    /// Look into this region, too, though no application uses it; may be given again
+    /// Search this region too, although no application uses it; may be repeated
     #[arg(long, value_name = "REGION")]
     also: Vec<String>,
     /// Show the events of all secrets of the account
     #[arg(long)]
     all: bool,
-    /// The most events to show of each region, the newest first
+    /// Show at most so many events of each region, newest first
     #[arg(long, value_name = "NUMBER", default_value_t = 1000)]
     limit: usize,
 }
 
-/// What CloudTrail tells, and what of it is suspicious.
+/// The events that CloudTrail recorded, and which of them are suspicious.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Trail {
@@ -74,12 +74,12 @@ impl Audit {
         let trail = self.trail(context).await?;
         context.output.report(&trail);
         if self.known.is_empty() {
-            context.output.note("With --known ARN, again for each, every other principal is marked.");
+            context.output.note("To mark unexpected principals, name the expected ones: --known ARN, once for each.");
         }
         Ok(None)
     }
 
-    /// What was done to these secrets so long ago or later, and nothing more is known of who may do it.
+    /// The events of these secrets within this time; every principal of the account is expected.
     pub(super) async fn of_the_last(since: Duration, limit: usize, context: &Context<'_>) -> Result<Trail, Error> {
         Self { since, known: vec![], also: vec![], all: false, limit }.trail(context).await
     }
@@ -115,7 +115,7 @@ impl Expected<'_> {
     fn judge(&self, event: &TrailEvent) -> Vec<&'static str> {
         let TrailEvent { principal, region, error, .. } = event;
         let account = event.account.as_deref().unwrap_or_else(|| account_of(principal));
-        // What Secrets Manager does by itself, such as to start a rotation, it does as a service. An id may end so, too.
+        // Secrets Manager itself, when it starts a rotation, is such a service. A session's id may have the same ending.
         let is_service = !principal.contains([':', '/']) && principal.ends_with(".amazonaws.com");
         let is_known = is_service || self.principals.iter().any(|known| matches(known, principal));
         [
@@ -139,7 +139,7 @@ impl Report for Trail {
         let rows = events.iter().map(|Judged { event, suspicious }| {
             let TrailEvent { at, operation, principal, address, secret, error, region, account: _ } = event;
             let mut why = suspicious.join(", ");
-            // That it was denied is told already.
+            // The remark already says that it was denied.
             if let Some(error) = error.as_deref().filter(|_| !suspicious.contains(&DENIED)) {
                 why = [shown(error), why].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
             }
@@ -156,7 +156,7 @@ impl Report for Trail {
             page.table(&["TIME (UTC)", "OPERATION", "SECRET", "WHO", "FROM", "REMARK"], rows);
         }
         if *is_cut {
-            page.line(paint(WARN, "There are older events: look further with --limit, or ask for less with --since."));
+            page.line(paint(WARN, "Older events were cut off: raise --limit, or shorten --since."));
         }
         match suspicious {
             0 => page.line("Nothing suspicious."),
@@ -170,7 +170,7 @@ fn account_of(principal: &str) -> &str {
     principal.split(':').nth(4).unwrap_or_default()
 }
 
-/// Of a principal of this account what is left when everybody knows the rest: `assumed-role/api/i-0abc`.
+/// A principal of this account in short: `assumed-role/api/i-0abc`.
 fn short<'p>(principal: &'p str, account: &str) -> &'p str {
     let resource = principal.splitn(6, ':').nth(5);
     resource.filter(|_| account_of(principal) == account).unwrap_or(principal)
@@ -195,7 +195,8 @@ fn concerns(event: &TrailEvent, secrets: &[&SecretId]) -> bool {
     secrets.iter().any(|secret| name(secret) == named)
 }
 
-/// An ARN, or its beginning and a star. A role's ARN is that of its sessions as well, which do not tell the role's path.
+/// Whether an ARN, or the start of one with a star, names this principal. A role's ARN names its sessions as well; theirs
+/// leave out the role's path.
 fn matches(known: &str, principal: &str) -> bool {
     let session = session_of(known);
     if let Some(start) = known.strip_suffix('*') {
@@ -206,12 +207,12 @@ fn matches(known: &str, principal: &str) -> bool {
     principal == known || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The beginning of a role's sessions. Of a path and a star alone no session tells whether it is meant.
+/// How the ARNs of a role's sessions start; none for a path and a star, since those ARNs do not hold the path.
 fn session_of(role: &str) -> Option<String> {
     let (account, role) = role.split_once(":role/")?;
     let (path, name) = role.rsplit_once('/').unwrap_or(("", role));
-    let is_told = path.is_empty() || name != "*";
-    is_told.then(|| format!("{}:assumed-role/{name}", account.replacen(":iam:", ":sts:", 1)))
+    let has_name = path.is_empty() || name != "*";
+    has_name.then(|| format!("{}:assumed-role/{name}", account.replacen(":iam:", ":sts:", 1)))
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {

@@ -1,4 +1,4 @@
-//! `check`: the doctor. What an application would find, and what an operator should know besides.
+//! `check`: the doctor. What an application would find, and what else an operator should know.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,7 +37,7 @@ struct Checked {
     source: SourceKind,
     region: Option<String>,
     identity: Option<Identity>,
-    /// Why it is not known who calls, where that keeps nobody from reading secrets.
+    /// Why STS did not say who the caller is; secrets may be readable all the same.
     identity_error: Option<Error>,
     services: Vec<Checkup>,
     /// What to add to the caller's policy.
@@ -107,11 +107,11 @@ impl Check {
         let is_aws = options.source == SourceKind::Aws;
         let (mut identity, mut identity_error, mut region) = (None, None, None);
         if is_aws {
-            context.output.progress("asking who calls");
+            context.output.progress("asking STS who the caller is");
             region = Some(context.admin.region().await?);
             match context.admin.identity().await {
                 Ok(known) => identity = Some(known),
-                // Every secret would say so again.
+                // Every secret would fail for the same reason.
                 Err(error) if error.kind() == ErrorKind::Unauthenticated => return Err(error),
                 // A private network may well have an endpoint for Secrets Manager and none for STS.
                 Err(error) => identity_error = Some(error),
@@ -119,7 +119,7 @@ impl Check {
         }
         context.output.progress("reading the secrets");
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
-        // Each service tells its own error below.
+        // Each service's own error is reported below.
         let _ = secrets.load().await;
         let mut services = vec![];
         for health in secrets.health().services {
@@ -146,7 +146,7 @@ impl Check {
         if worst.is_some() && is_beside && !context.reads_file {
             context
                 .output
-                .note("There is a file .env here, which was not read: give --env-file .env for its variables.");
+                .note("The file .env in this folder was not read: pass --env-file .env to check its variables.");
         }
         Ok(worst)
     }
@@ -156,7 +156,7 @@ impl Checkup {
     async fn of(context: &Context<'_>, secrets: &Secrets, health: ServiceHealth, is_aws: bool) -> Self {
         let ServiceHealth { service, secret_id, required, version_id, mut warnings, .. } = health;
         let error = secrets.read(&service).err();
-        // Where nothing answered, seven more time-outs tell nothing more.
+        // Where Secrets Manager did not answer, seven more calls would only take seven more timeouts.
         let is_reached = !error.as_ref().is_some_and(Error::is_retryable);
         let description =
             if is_aws && is_reached { context.admin.describe(&secret_id).await.ok().flatten() } else { None };
@@ -194,7 +194,7 @@ impl Checkup {
         }
     }
 
-    /// Whether it is scheduled for deletion: nobody can read it, and it can still be restored.
+    /// Whether it is scheduled for deletion: it cannot be read any more, but restored.
     fn is_deleted(&self) -> bool {
         self.description.as_ref().is_some_and(|it| it.deleted_at.is_some())
     }
@@ -288,7 +288,7 @@ impl Report for Checked {
             page.line("");
             page.line(paint(
                 DIM,
-                "dashes: age and rotation are told to those only who may secretsmanager:DescribeSecret",
+                "`-` means unknown: your role lacks secretsmanager:DescribeSecret, which age and rotation need",
             ));
         }
         let warned = self.services.iter().filter(|checkup| !checkup.warnings.is_empty()).collect::<Vec<_>>();
@@ -306,8 +306,8 @@ impl Report for Checked {
         }
         for alias in &self.key_aliases {
             page.line(format_args!(
-                "kms:Decrypt is needed on the key behind {}: a policy names it by its ARN, which \
-                 `aws kms describe-key --key-id` tells",
+                "Allow kms:Decrypt on the key behind {0} as well. A policy names a key by its ARN: \
+                 `aws kms describe-key --key-id {0}` prints it",
                 shown(alias)
             ));
         }
@@ -346,7 +346,7 @@ fn word(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// The statements that the caller lacks, as it turned out.
+/// The statements that the caller lacks, judged by the errors.
 fn missing(
     secrets: &Secrets,
     services: &[Checkup],
@@ -379,7 +379,7 @@ fn missing(
     (statements.filter(|statement| !statement.resource.is_empty() && is_missing(statement)).collect(), aliases)
 }
 
-/// Secrets Manager tells a key by its id or its ARN, a policy by its ARN only.
+/// Secrets Manager names a key by its id or by its ARN, a policy only by its ARN.
 fn key_arn(key: &str, scope: &Scope) -> String {
     if key.starts_with("arn:") {
         return key.to_owned();

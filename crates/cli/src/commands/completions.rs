@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a shell and a manual know of the commands.
+//! `completions` and `man`: the commands, for a shell and for the manual.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use permisos_secrets_core::{Error, ErrorKind};
 use crate::output::Output;
 use crate::{Arguments, Exit, NAME};
 
-/// Print completions for a shell, to be read by its start-up file.
+/// Print completions for a shell; its start-up file reads them.
 #[derive(Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -24,7 +24,7 @@ impl Completions {
     }
 }
 
-/// Print the manual page; with a folder, write one page a command into it.
+/// Print the manual page; with a folder, write one page for each command into it.
 #[derive(Args)]
 pub(crate) struct Man {
     /// The folder, e.g. /usr/local/share/man/man1

@@ -1,4 +1,4 @@
-//! `exec`: starts a program of before, its variables filled from secrets.
+//! `exec`: starts an existing program with its variables filled from secrets.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -26,23 +26,22 @@ use crate::context::Context;
 use crate::mask::Mask;
 use crate::output::{DIM, WARN, paint};
 
-/// As shells say it: the program could not be started, or is lost.
+/// As in shells: the program could not be run, or its exit code is unknown.
 const LOST: u8 = 126;
 
-/// Start a program, its variables filled from secrets.
+/// Start a program with its variables filled from secrets.
 ///
-/// The variables are `DATABASE_URL` and its siblings. They replace what this process has
-/// under the same names. Nothing is shown in a process list; the program's own environment holds the values, as it did
-/// before.
+/// It sets `DATABASE_URL` and the other variables of the services, and replaces those of this process with the same
+/// names. A process list does not show the values; the program's own environment holds them.
 #[derive(Args)]
 pub(crate) struct Exec {
-    /// Start the program anew when a secret was rotated
+    /// Restart the program when a secret was rotated
     #[arg(long)]
     watch: bool,
-    /// Replace the values in the program's output by [REDACTED]
+    /// Replace secret values in the program's output with [REDACTED]
     #[arg(long)]
     mask: bool,
-    /// How long the program may take to end before a restart, in seconds
+    /// At a restart: seconds that the program has to end before it is killed
     #[arg(long, value_name = "SECONDS", default_value = "10")]
     grace: u64,
     /// The program and its arguments, after --
@@ -51,7 +50,7 @@ pub(crate) struct Exec {
 }
 
 impl Exec {
-    /// Answers the program's exit code.
+    /// Returns the program's exit code.
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<u8, Error> {
         let secrets = context.secrets(&[])?;
         let mut subscription = secrets.subscribe();
@@ -60,7 +59,7 @@ impl Exec {
         if self.watch || self.mask {
             return self.supervise(context, &secrets, &mut subscription).await;
         }
-        // Nothing stays between the program and whoever started this: signals and exit code are its own.
+        // The program replaces this process: signals reach it, and its exit code is the caller's answer.
         let mut command = std::process::Command::new(&self.command[0]);
         command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets));
         Err(not_started(&self.command[0], &command.exec()))
@@ -86,7 +85,7 @@ impl Exec {
                 running.drain().await;
                 return Ok(status.map_or(LOST, code));
             }
-            context.output.note(paint(DIM, "a secret was rotated: the program is started anew"));
+            context.output.note(paint(DIM, "a secret was rotated: restarting the program"));
             running.pass(Signal::TERM);
             if tokio::time::timeout(Duration::from_secs(self.grace), running.child.wait()).await.is_err() {
                 running.pass(Signal::KILL);
@@ -130,7 +129,7 @@ impl Running {
         }
     }
 
-    /// Waits for the rest of the output, not for ever: a grandchild may hold it open.
+    /// Waits for the rest of the output, for two seconds at most: a grandchild may hold it open.
     async fn drain(self) {
         for stream in self.streams {
             let _ = tokio::time::timeout(Duration::from_secs(2), stream).await;
@@ -176,7 +175,7 @@ pub(super) fn variables(context: &Context<'_>, secrets: &Secrets) -> (Vec<Assign
     (variables, failed)
 }
 
-/// Tells what is left out.
+/// Notes which services are left out, and why.
 pub(super) fn note(context: &Context<'_>, failed: &[Error]) {
     for error in failed {
         context.output.note(format_args!("{} left out: {error}", paint(WARN, "note")));
@@ -199,7 +198,7 @@ async fn rotated(subscription: &mut Subscription) {
     std::future::pending::<()>().await;
 }
 
-/// The signals that are passed on. Those that a terminal sends go to the program by themselves.
+/// The signals to pass on. A terminal sends its own to the program as well.
 fn signals() -> Result<mpsc::Receiver<Signal>, Error> {
     let (sender, receiver) = mpsc::channel(16);
     let is_terminal = std::io::IsTerminal::is_terminal(&stdin());
@@ -242,7 +241,7 @@ async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
     let _ = to.flush().await;
 }
 
-/// As shells say it: 128 and the signal that ended the program.
+/// As in shells: 128 plus the signal that ended the program.
 fn code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or_default();
     u8::try_from(code).unwrap_or(u8::MAX)

@@ -54,7 +54,7 @@ impl Export {
             Format::Json => json(&variables),
         };
         context.output.note(format_args!(
-            "{} these are the values in the clear, and they do not follow rotations: delete them when the emergency is over",
+            "{} these values are in plain text and do not follow rotations: delete them when the emergency is over",
             paint(WARN, "warning")
         ));
         let Some(file) = self.out else {
@@ -69,10 +69,10 @@ impl Export {
 }
 
 impl Export {
-    /// The variables of every service that can be read; that a required one cannot is an error. That an optional one
-    /// cannot is an error where it would replace a file that may hold it.
+    /// The variables of every service that can be read. Fails if a required one cannot, and, where a file is replaced that
+    /// may hold its variables, if an optional one cannot.
     async fn variables(&self, context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
-        // In an outage the environment would stand in, and be taken for what Secrets Manager holds.
+        // In an outage the environment would stand in, and its values would pass for those of Secrets Manager.
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
         secrets.load().await?;
         let (variables, failed) = exec::variables(context, &secrets);
@@ -107,11 +107,11 @@ fn json(variables: &[Assignment]) -> Zeroizing<String> {
     text
 }
 
-/// Mode 0600 from the first byte on, whole or not at all. What is there is replaced only by request, and then by a new
-/// file: an old one's mode, or a link to elsewhere, is not kept.
+/// Mode 0600 from the first byte on, whole or not at all. It replaces a file only on request, and then by a new one: the
+/// old file's mode, or a link to elsewhere, is not kept.
 fn write_private(file: &Path, text: &str, force: bool) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
-        let hint = if error.kind() == std::io::ErrorKind::AlreadyExists { ": give --force to replace it" } else { "" };
+        let hint = if error.kind() == std::io::ErrorKind::AlreadyExists { ": pass --force to replace it" } else { "" };
         let message = format!("{} cannot be written ({}){hint}", file.display(), error.kind());
         Error::new(ErrorKind::ConfigInvalid, message)
     };
@@ -127,7 +127,7 @@ fn write_private(file: &Path, text: &str, force: bool) -> Result<(), Error> {
             .and_then(|()| open.write_all(text.as_bytes()))
             .and_then(|()| open.sync_all())
             .and_then(|()| if force { std::fs::rename(&fresh, file) } else { Ok(()) });
-        // What is not whole must not be taken for the file, nor be left behind.
+        // An incomplete file must neither pass for the whole one nor stay behind.
         written.inspect_err(|_| {
             let _ = std::fs::remove_file(&fresh);
         })

@@ -9,7 +9,7 @@ use crate::Exit;
 use crate::context::Context;
 use crate::output::{DIM, Page, Report, paint};
 
-/// Show one config, its values redacted unless asked for.
+/// Show one config; values are redacted unless you pass --reveal.
 #[derive(Args)]
 pub(crate) struct Get {
     /// The service, e.g. database
@@ -36,7 +36,7 @@ impl Get {
     pub(crate) async fn run(self, context: &Context<'_>) -> Exit {
         let service = context.service(&self.service)?;
         let secrets = context.secrets(&[("services", services(&service))])?;
-        // What cannot be fetched may still be answered from the environment: the read below tells.
+        // The environment may still answer for what cannot be fetched: the read below reports the error.
         let _ = secrets.load().await;
         let read = secrets.read(&service)?;
         let shape = if self.reveal { parse(&read.config.expose_json()) } else { parse(&read.config.redacted_json()) };

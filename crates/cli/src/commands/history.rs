@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::dates::date_or_dash;
 use crate::output::{DIM, Page, Report, paint};
 
-/// Show the versions of a secret with stages and dates, never values.
+/// Show the versions of a secret with stages and dates, without values.
 #[derive(Args)]
 pub(crate) struct History {
     /// The service, e.g. database
@@ -40,7 +40,7 @@ impl Report for Known {
         page.heading(format_args!("{} {}", self.service, paint(DIM, &self.secret_id)));
         let rows = self.versions.iter().map(|version| {
             let stages = if version.stages.is_empty() { paint(DIM, "deprecated") } else { version.stages.join(", ") };
-            // Secrets Manager tells the day only.
+            // Secrets Manager records the day only.
             let day = date_or_dash(version.accessed_at).chars().take("2026-11-24".len()).collect();
             vec![version.id.clone(), stages, date_or_dash(version.created_at), day]
         });

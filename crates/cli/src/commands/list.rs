@@ -13,7 +13,7 @@ use crate::output::{BAD, DIM, Page, Report, paint};
 /// List the environment's secrets as Secrets Manager has them.
 #[derive(Args)]
 pub(crate) struct List {
-    /// Of every environment
+    /// List the secrets of every environment
     #[arg(long)]
     all: bool,
 }
@@ -28,7 +28,7 @@ struct Listed {
 
 #[derive(Serialize)]
 struct Entry {
-    /// The service that reads it by the options; none: nobody does.
+    /// The service that reads it, if the options name one.
     service: Option<ServiceId>,
     #[serde(flatten)]
     description: Description,

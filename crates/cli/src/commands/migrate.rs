@@ -1,5 +1,5 @@
-//! `migrate`: from environment variables to secrets. Idempotent: what is stored already is left alone, so that the same
-//! command goes on where a failure ended it. Deletes nothing.
+//! `migrate`: from environment variables to secrets. Idempotent: it skips what is stored already, so that after a failure
+//! the same command continues. Deletes nothing.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::context::{Context, Global};
 use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, counted, paint};
 use crate::prompt;
 
-/// How often a new version is asked for until it is read back, a second apart: reads are eventually consistent.
+/// How often to ask for a new version until it is read back, a second apart: reads are eventually consistent.
 const READ_BACK_TRIES: u32 = 30;
 
-/// Move environment variables into secrets; deletes nothing, and goes on where it failed.
+/// Store environment variables as secrets; deletes nothing, and continues after a failure.
 #[derive(Args)]
 pub(crate) struct Migrate {
     /// An environment file, or the word environment for the variables of this process
@@ -27,19 +27,19 @@ pub(crate) struct Migrate {
     /// The deployment environment to fill, e.g. production
     #[arg(long, value_name = "NAME")]
     to: String,
-    /// Show what would happen, and end
+    /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Only create what is missing and restore what is deleted; what is stored otherwise stays, and is noted
+    /// Only create missing secrets and restore deleted ones; report those that differ, but keep them
     #[arg(long)]
     missing: bool,
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// The KMS key for new secrets and changed ones; without it AWS's own for Secrets Manager
+    /// The KMS key for new and changed secrets; by default AWS's own key for Secrets Manager
     #[arg(long, value_name = "KEY")]
     kms_key: Option<String>,
-    /// A tag besides application, environment, managed-by and service
+    /// A tag in addition to application, environment, managed-by and service
     #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
     tag: Vec<(String, String)>,
 }
@@ -144,10 +144,7 @@ impl Migrate {
         }
         if count > 0 && !self.yes {
             if context.output.is_json() {
-                return Err(Error::new(
-                    ErrorKind::ConfigInvalid,
-                    "nobody is asked under --json: give --yes or --dry-run",
-                ));
+                return Err(Error::new(ErrorKind::ConfigInvalid, "--json cannot prompt: pass --yes or --dry-run"));
             }
             context.output.report(&plan);
             let question = format!("Store {} of {} in {}?", counted(count, "secret"), plan.environment, plan.place);
@@ -206,7 +203,7 @@ impl Migrate {
         Ok((Step { service, secret_id, action, draft, has_description, version }, planned))
     }
 
-    /// Stores one secret and reads it back; answers the version.
+    /// Stores one secret, reads it back and returns its version.
     async fn apply(&self, context: &Context<'_>, step: &Step) -> Result<String, Error> {
         let Step { service, secret_id, action, draft, has_description, version } = step;
         let admin = &context.admin;
@@ -221,7 +218,7 @@ impl Migrate {
             Action::Restore | Action::Update => {
                 if *action == Action::Restore {
                     admin.restore(secret_id).await?;
-                    // Only now can it be read: what it holds besides is kept.
+                    // Only now can it be read: its other fields are kept.
                     if let Some((stored, _)) = stored(admin, service, secret_id).await? {
                         let merged = draft.over(&context.options, service, stored.expose_secret())?;
                         text = SecretString::from(merged.text().as_str());
@@ -234,7 +231,8 @@ impl Migrate {
             }
         };
         let found = read_back(context, service, secret_id, &text, version.as_deref()).await?;
-        let message = || format!("{service} was stored, and is not read back yet: run the command again");
+        let message =
+            || format!("{service} was stored, but Secrets Manager does not return it yet: run the command again");
         found.ok_or_else(|| Error::of(service.clone(), ErrorKind::Unavailable, message()))
     }
 
@@ -280,7 +278,7 @@ impl Drafts {
     }
 }
 
-/// Text and version of what is stored, if anything is. A binary value would be overwritten.
+/// Text and version of the stored value, if there is one. Fails on a binary value, which must not be overwritten.
 async fn stored(
     admin: &Admin,
     service: &ServiceId,
@@ -294,7 +292,7 @@ async fn stored(
     Ok(Some((text, stored.version_id)))
 }
 
-/// Whether the version that was looked at is still current: whoever stored another meanwhile must not lose it.
+/// Fails if the version that was compared is no longer current: a version stored meanwhile must not be overwritten.
 pub(super) async fn unmoved(
     context: &Context<'_>,
     service: &ServiceId,
@@ -305,11 +303,13 @@ pub(super) async fn unmoved(
     if now.as_deref() == before {
         return Ok(());
     }
-    let message = format!("{service} was changed meanwhile: nothing of it is stored, run the command again");
+    let message =
+        format!("{service} has a newer version than the one compared: nothing was stored, run the command again");
     Err(Error::of(service.clone(), ErrorKind::Unavailable, message))
 }
 
-/// Waits until the version is read, holds what was stored, and is what a reader takes. `None`: it is not read yet.
+/// Waits until Secrets Manager returns the version with the stored text, and checks it as a reader does. `None`: it did not
+/// return it in time.
 pub(super) async fn read_back(
     context: &Context<'_>,
     service: &ServiceId,
@@ -335,7 +335,7 @@ pub(super) async fn read_back(
     Ok(None)
 }
 
-/// What was asked for, or none where to ask again may help.
+/// The answer, or none where a retry may help.
 pub(super) fn retrying<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(found) => Ok(Some(found)),
@@ -353,7 +353,7 @@ fn interrupted(error: &Error, steps: &[Step], failed: usize) -> Error {
     };
     let message = format!(
         "{error}\n  stored and verified: {}\n  failed, stored or not: {}\n  not begun: {}\nRun the same command again: \
-         it leaves alone what is stored, and goes on with the rest",
+         it skips what is stored and continues with the rest",
         named(done),
         named(&left[..1]),
         named(&left[1..]),
@@ -411,7 +411,7 @@ impl Report for Migrated {
         for Planned { service, fields, .. } in self.plan.steps.iter().filter(|it| it.action == Action::Leave) {
             let differing = fields.iter().filter(|it| matches!(it.change, Change::Added | Change::Changed));
             let names: Vec<&str> = differing.map(|it| it.path.trim_start_matches('/')).collect();
-            page.line(format_args!("{} {service} stays as it is and differs: {}", paint(WARN, "!"), names.join(", ")));
+            page.line(format_args!("{} {service} differs and was kept: {}", paint(WARN, "!"), names.join(", ")));
         }
         for Verified { service, version_id, .. } in &self.verified {
             let action = self.plan.steps.iter().find(|step| step.service == *service).map(|step| step.action);
@@ -428,7 +428,7 @@ impl Report for Migrated {
         for service in optional {
             page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
         }
-        page.heading("Variables that can now be removed, once the application runs with its secrets");
+        page.heading("Variables to remove once the application runs with its secrets");
         for Verified { variables, .. } in &self.verified {
             page.words(variables.iter().map(String::as_str));
         }

@@ -1,4 +1,4 @@
-//! One file a command.
+//! The commands, one file each.
 
 mod audit;
 mod check;
@@ -23,27 +23,27 @@ use crate::output::Output;
 /// The commands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show who read or changed these secrets, from CloudTrail; what is suspicious is marked
+    /// Show who read or changed these secrets, from CloudTrail; suspicious events are marked
     Audit(audit::Audit),
     /// Check everything: identity, permissions, every secret, rotation, fallback, cost
     Check(check::Check),
     /// Print completions for a shell
     Completions(completions::Completions),
-    /// Start a program, its variables filled from secrets
+    /// Start a program with its variables filled from secrets
     Exec(exec::Exec),
     /// Write the secrets as environment variables into a file that only you can read
     Export(export::Export),
-    /// Show one config, its values redacted unless asked for
+    /// Show one config; values are redacted unless you pass --reveal
     Get(get::Get),
-    /// Show the versions of a secret with stages and dates, never values
+    /// Show the versions of a secret with stages and dates, without values
     History(history::History),
     /// List the environment's secrets as Secrets Manager has them
     List(list::List),
-    /// Print the manual page; with a folder, write one page a command into it
+    /// Print the manual page; with a folder, write one page for each command into it
     Man(completions::Man),
-    /// Move environment variables into secrets; deletes nothing, and goes on where it failed
+    /// Store environment variables as secrets; deletes nothing, and continues after a failure
     Migrate(migrate::Migrate),
-    /// Print alarms, a dashboard and a rule for failed rotations, or their likes for Prometheus and Grafana
+    /// Print alarms, a dashboard and a rule for failed rotations: CloudWatch, Prometheus, Grafana
     Monitor(monitor::Monitor),
     /// Print the least-privilege IAM policy for exactly these secrets
     Policy(policy::Policy),
@@ -54,7 +54,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Runs the command; answers the exit code.
+    /// Runs the command and returns the exit code.
     pub(crate) async fn run(self, global: Global, output: &Output) -> Result<u8, Error> {
         let context = |global| Context::new(global, output, process_environment());
         let found = match self {

@@ -1,4 +1,4 @@
-//! `monitor`: alarms, dashboards and rules for what the library tells.
+//! `monitor`: alarms, dashboards and rules for the metrics that the library emits.
 
 use clap::{Args, ValueEnum};
 use permisos_secrets_core::{Error, ErrorKind, Metric};
@@ -8,23 +8,23 @@ use crate::Exit;
 use crate::context::Context;
 use crate::hcl::{Document, Hcl};
 
-/// Print alarms, a dashboard and a rule for failed rotations, or their likes for Prometheus and Grafana.
+/// Print alarms, a dashboard and a rule for failed rotations: CloudWatch, Prometheus, Grafana.
 #[derive(Args)]
 #[command(
-    after_help = "CloudWatch gets its numbers from the lines of @permisos/secrets/cloudwatch, Prometheus from the \
-collectors that docs/monitoring.md lists. Contacts nobody."
+    after_help = "CloudWatch gets its numbers from the log lines of @permisos/secrets/cloudwatch, Prometheus from the \
+collectors that docs/monitoring.md lists. This command makes no network call."
 )]
 pub(crate) struct Monitor {
-    /// What to write
+    /// What to print
     #[arg(long, default_value = "cloudformation")]
     format: Format,
-    /// Days after which a secret should have been rotated
+    /// Alarm on versions older than so many days
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     rotation_days: u32,
     /// The namespace of the CloudWatch metrics
     #[arg(long, value_name = "NAME", default_value = "Permisos/Secrets", value_parser = namespace)]
     namespace: String,
-    /// Where the runbook is read
+    /// The URL of the runbook
     #[arg(long, value_name = "URL", default_value = RUNBOOK, value_parser = url)]
     runbook: String,
 }
@@ -44,14 +44,14 @@ enum Format {
     Terraform,
 }
 
-/// What deserves an alarm, in CloudWatch and in Prometheus.
+/// One alarm, for CloudWatch and for Prometheus.
 struct Alarm {
     name: &'static str,
     summary: &'static str,
     severity: &'static str,
     /// The runbook's heading.
     anchor: &'static str,
-    /// What is too much.
+    /// The value above which it fires.
     threshold: u64,
     /// CloudWatch: the metric, above the threshold in so many periods of so many seconds.
     metric: &'static str,
@@ -67,7 +67,7 @@ impl Monitor {
         let environment = context.options.environment.as_str();
         let region = || {
             context.options.connection.regions.first().map(String::as_str).ok_or_else(|| {
-                let message = "alarms and dashboard are of one region: give it by --region or AWS_REGION";
+                let message = "alarms and a dashboard belong to one region: pass --region or set AWS_REGION";
                 Error::new(ErrorKind::ConfigInvalid, message)
             })
         };
@@ -80,7 +80,7 @@ impl Monitor {
         Ok(None)
     }
 
-    /// In the order of their urgency.
+    /// Most urgent first.
     fn alarms(&self) -> [Alarm; 5] {
         let overdue = u64::from(self.rotation_days) * 24 * 3600;
         [
@@ -110,7 +110,7 @@ impl Monitor {
             },
             Alarm {
                 name: "SecretsStale",
-                summary: "A value past its lifetime is served since it cannot be fetched anew",
+                summary: "An expired value is served because fetches fail",
                 severity: "warning",
                 anchor: "secretsstale",
                 metric: "StaleServices",
@@ -329,9 +329,9 @@ impl Monitor {
     }
 }
 
-/// Topic and dashboard bear the same name.
+/// The name of both topic and dashboard.
 fn topic(environment: &str) -> String {
-    // What a secret's name may hold and theirs may not.
+    // A secret's name may hold these characters, a topic's may not.
     format!("permisos-secrets-{}", environment.replace(['+', '=', '.', '@'], "-"))
 }
 
@@ -343,12 +343,12 @@ fn rotation_rule(environment: &str) -> String {
     within(64, &format!("{}-rotation-failed", topic(environment)))
 }
 
-/// A name that keeps to a limit, and apart from others that were cut at the same place.
+/// A name within a limit, different from other names that are cut at the same place.
 fn within(limit: usize, name: &str) -> String {
     if name.len() <= limit {
         return name.to_owned();
     }
-    // FNV-1a: the same name gives the same text for ever.
+    // FNV-1a: the same name always gives the same text.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("{}-{hash:08x}", &name[..limit - 9])
 }
@@ -358,7 +358,7 @@ fn of(metric: Metric, environment: &str) -> String {
     format!("{}{{environment={}}}", metric.name(), Value::from(environment))
 }
 
-/// [What Secrets Manager tells of rotations](https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html).
+/// [How Secrets Manager reports rotations](https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html).
 fn rotation_pattern() -> Value {
     json!({
         "source": ["aws.secretsmanager"],
@@ -436,7 +436,7 @@ fn grafana(environment: &str) -> Value {
         })
     });
     json!({
-        // Grafana takes 40 characters.
+        // Grafana's limit is 40 characters.
         "uid": within(40, &topic(environment)),
         "title": format!("Secrets of {environment}"),
         "tags": ["permisos-secrets"],

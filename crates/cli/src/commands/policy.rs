@@ -19,35 +19,35 @@ const POLICY_LIMIT: usize = 6144;
 /// Print the least-privilege IAM policy for exactly these secrets.
 #[derive(Args)]
 #[command(
-    after_help = "The account is that of the credentials, unless --account names it. The use of a KMS key is granted \
-for the keys that --kms-key names, through Secrets Manager only: AWS's own key needs no grant. --verify needs \
-iam:SimulatePrincipalPolicy on the principal, which no policy here grants: it tells what others may do."
+    after_help = "Without --account, the account is that of your credentials. The policy lets Secrets Manager, and no \
+other service, use the KMS keys that --kms-key names; AWS's own key needs no grant. --verify needs \
+iam:SimulatePrincipalPolicy on the principal. No policy printed here grants it, because it reveals what others may do."
 )]
 pub(crate) struct Policy {
-    /// For whom
+    /// Who gets the policy
     #[arg(long = "for", value_name = "WHO", default_value = "reader")]
     audience: Audience,
-    /// How to write it
+    /// What to print
     #[arg(long, default_value = "json")]
     format: Format,
     /// The account's number
     #[arg(long, value_name = "NUMBER", value_parser = account)]
     account: Option<String>,
-    /// The ARN of a customer's own KMS key that encrypts the secrets; may be given again
+    /// The ARN of your own KMS key that encrypts the secrets; may be repeated
     #[arg(long, value_name = "ARN", value_parser = key)]
     kms_key: Vec<String>,
-    /// The ARN of a rotation function, which an operator must be allowed to invoke; may be given again
+    /// The ARN of a rotation function, for an operator to invoke; may be repeated
     #[arg(long, value_name = "ARN", value_parser = function)]
     function: Vec<String>,
-    /// Let IAM simulate whether the caller, or --principal, may do all of it
+    /// Ask IAM whether the caller, or --principal, may do all of it
     #[arg(long)]
     verify: bool,
-    /// The user's or role's ARN to verify
+    /// The ARN of the user or role to verify
     #[arg(long, value_name = "ARN", requires = "verify")]
     principal: Option<String>,
 }
 
-/// For whom a policy is.
+/// Who gets a policy.
 #[derive(Clone, Copy, ValueEnum)]
 enum Audience {
     /// An application: reads
@@ -56,7 +56,7 @@ enum Audience {
     Operator,
 }
 
-/// How a policy is written.
+/// The format of a policy.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     /// A CloudFormation template
@@ -72,7 +72,7 @@ enum Format {
 struct Verified {
     principal: String,
     decisions: Vec<Decision>,
-    /// Statements under a condition, which the simulation knows nothing of.
+    /// Statements with a condition, which the simulation does not cover.
     not_simulated: Vec<&'static str>,
 }
 
@@ -94,7 +94,7 @@ impl Policy {
         let size = document.to_string().len();
         if size > POLICY_LIMIT {
             context.output.note(format_args!(
-                "The policy has {size} characters, and IAM takes {POLICY_LIMIT} in one: split it by --config files of fewer secrets."
+                "The policy has {size} characters, more than IAM's limit of {POLICY_LIMIT}: split the secrets over several --config files."
             ));
         }
         match self.format {
@@ -105,7 +105,7 @@ impl Policy {
         Ok(None)
     }
 
-    /// Account and partition are asked for only where no option tells them.
+    /// Asks STS for account and partition only where no option gives them.
     async fn scope(&self, context: &Context<'_>) -> Result<Scope, Error> {
         let mut scope = Scope {
             account: self.account.clone(),
@@ -126,14 +126,12 @@ impl Policy {
                         ErrorKind::Unauthenticated => "No credentials".to_owned(),
                         _ => error.to_string(),
                     };
-                    context
-                        .output
-                        .note(format_args!("{why}: the account is `*` below. Give --account for its number."));
+                    context.output.note(format_args!("{why}: the account below is `*`. Pass --account to name it."));
                 }
             }
         }
         if scope.regions.is_empty() {
-            context.output.note("No region: it is `*` below. Give --region, again for each replica.");
+            context.output.note("No region is set: it is `*` below. Pass --region, once for each region.");
         }
         Ok(scope)
     }
@@ -145,7 +143,7 @@ impl Policy {
         };
         let mut decisions = vec![];
         for Statement { action, resource, .. } in statements.iter().filter(|it| it.condition.is_none()) {
-            // IAM simulates real ARNs, not patterns. Of a secret that is there the one without a suffix is none.
+            // IAM simulates real ARNs, not patterns. The ARN without suffix belongs to no secret: it is left out.
             let is_bare = |arn: &String| resource.contains(&format!("{arn}-??????"));
             let resources = resource.iter().filter(|arn| !is_bare(arn)).map(|arn| arn.replace("??????", "AbCdEf"));
             let resources: Vec<String> = resources.collect();

@@ -1,4 +1,4 @@
-//! `rotate`: new values for a service, by the way that its issuer allows. The compromise procedure.
+//! `rotate`: new values for a service, in the way that their issuer supports. The compromise procedure.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,14 +25,14 @@ const RANDOM_BYTES: usize = 32;
 /// How far back an emergency looks in CloudTrail.
 const LOOK_BACK: Duration = Duration::from_hours(6);
 const EVENT_LIMIT: usize = 200;
-/// A value from standard input.
+/// The most bytes to read from standard input.
 const INPUT_LIMIT: u64 = 65_536;
 
 /// Replace a service's values: the compromise procedure.
 ///
-/// security: new random values, stored at once; sessions and tokens of before stay valid until the previous version is
-/// no longer honoured. database: the rotation function that is attached to the secret. Others: create the new value at
-/// the issuer, then give it here, at the prompt or as a JSON object of fields on standard input.
+/// security: stores new random values at once; sessions and tokens signed with the previous ones stay valid for
+/// `previousFor`. database: runs the rotation function that is attached to the secret. Others: create the new value at
+/// the issuer, then enter it here, at the prompt or as a JSON object of fields on standard input.
 #[derive(Args)]
 pub(crate) struct Rotate {
     /// The service, e.g. security
@@ -43,13 +43,13 @@ pub(crate) struct Rotate {
     /// Read new values from standard input, as a JSON object of fields
     #[arg(long)]
     stdin: bool,
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
-    /// Also show the checklist of a compromise, and what CloudTrail knows of the last hours
+    /// Also show the checklist for a compromise, and CloudTrail's events of the last hours
     #[arg(long)]
     emergency: bool,
-    /// How long a rotation function may take, in seconds
+    /// Seconds to wait for a rotation function
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     timeout: u64,
 }
@@ -68,9 +68,9 @@ struct Rotated {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Emergency {
-    /// What is still to do.
+    /// What the operator still has to do.
     checklist: Vec<String>,
-    /// What CloudTrail knows of the last hours.
+    /// CloudTrail's events of the last hours.
     #[serde(flatten)]
     trail: Option<Trail>,
     /// Why CloudTrail could not be read.
@@ -80,14 +80,16 @@ struct Emergency {
 impl Rotate {
     pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
         if context.output.is_json() && !self.yes {
-            return Err(Error::new(ErrorKind::ConfigInvalid, "nobody is asked under --json: give --yes"));
+            return Err(Error::new(ErrorKind::ConfigInvalid, "--json cannot prompt: pass --yes"));
         }
         context.options.connection.regions = vec![context.admin.region().await?];
         let context = &context;
         let service = context.service(&self.service)?;
         let secret_id = context.secret(&service)?.clone();
         let Some(about) = context.admin.describe(&secret_id).await? else {
-            let message = format!("{secret_id} does not exist: `migrate` or `template {service}` makes it");
+            let message = format!(
+                "{secret_id} does not exist: create it with `migrate`, or from the payload that `template {service}` prints"
+            );
             return Err(Error::of(service, ErrorKind::NotFound, message));
         };
         if about.deleted_at.is_some() {
@@ -102,7 +104,7 @@ impl Rotate {
             return Err(no_function(context, &service, &about));
         }
         if is_by_function && !self.field.is_empty() {
-            let message = "the rotation function decides which fields it renews: leave out --field";
+            let message = "the rotation function decides which fields it replaces: leave out --field";
             return Err(Error::of(service, ErrorKind::ConfigInvalid, message));
         }
         let (fields, from, to) = if is_by_function {
@@ -151,7 +153,7 @@ impl Rotate {
             let read = stdin().take(INPUT_LIMIT).read_to_string(&mut text);
             let object = read.ok().and_then(|_| serde_json::from_str::<Map<String, Value>>(&text).ok());
             let Some(object) = object.filter(|object| !object.is_empty()) else {
-                let message = "standard input is no JSON object of fields, such as { \"privateKey\": \"…\" }";
+                let message = "standard input is not a JSON object of fields, such as { \"privateKey\": \"…\" }";
                 return Err(Error::of(service.clone(), ErrorKind::Invalid, message));
             };
             new.0 = object;
@@ -163,23 +165,24 @@ impl Rotate {
         } else {
             let known = self.fields(service, stored)?;
             if context.output.is_json() || !stdin().is_terminal() {
-                let message = format!("nobody is there to type the new values of {service}: give --stdin");
+                let message =
+                    format!("there is no terminal to type the new values of {service} at: pass them with --stdin");
                 return Err(Error::of(service.clone(), ErrorKind::ConfigInvalid, message));
             }
             for field in known {
-                let value = prompt::hidden(&format!("New {field} (empty: as it is)"))?;
+                let value = prompt::hidden(&format!("New {field} (empty: keep it)"))?;
                 if !value.is_empty() {
                     new.0.insert(field, value.as_str().into());
                 }
             }
             if new.0.is_empty() {
-                return Err(Error::new(ErrorKind::ConfigInvalid, "no new value was given: nothing is changed"));
+                return Err(Error::new(ErrorKind::ConfigInvalid, "no new value was entered: nothing is changed"));
             }
         }
         Ok(new)
     }
 
-    /// Whether these are fields to replace: a mistyped one would be stored beside the one that is meant.
+    /// Fails unless these are fields to replace: a mistyped one would be stored beside the right one.
     fn expect(
         &self,
         context: &Context<'_>,
@@ -193,9 +196,9 @@ impl Rotate {
             let mut known = context.options.field_names(service);
             known.extend(stored.0.keys().filter(|&name| !known.contains(name)).cloned().collect::<Vec<_>>());
             if new.0.keys().any(|name| !known.contains(name)) {
-                // What is typed in its place may be a value: it is not told.
+                // The unknown name may be a value in the wrong place: the message leaves it out.
                 return refuse(format!(
-                    "standard input holds a field that {service} does not have; it has {}. Name a new one by --field",
+                    "standard input holds a field that {service} does not have; it has {}. To add one, name it by --field",
                     known.join(", ")
                 ));
             }
@@ -203,14 +206,14 @@ impl Rotate {
             || !self.field.iter().all(|name| new.0.contains_key(name))
         {
             return refuse(format!(
-                "standard input does not hold just the fields of --field: {}",
+                "standard input must hold exactly the fields of --field: {}",
                 self.field.join(", ")
             ));
         }
         Ok(())
     }
 
-    /// The fields to replace: those asked for, else those that an issuer renews.
+    /// The fields to replace: those of `--field`, else those that the service's issuer renews.
     fn fields(&self, service: &ServiceId, stored: &SecretString) -> Result<Vec<String>, Error> {
         let stored: NewValues = NewValues(serde_json::from_str(stored.expose_secret()).unwrap_or_default());
         let renewed: &[&str] = match service {
@@ -229,13 +232,14 @@ impl Rotate {
             return Ok(renewed);
         }
         if let Some(unknown) = self.field.iter().find(|field| !renewed.contains(field)) {
-            let message = format!("{unknown} of {service} is not renewed; fields are {}", renewed.join(", "));
+            let message =
+                format!("{service} does not rotate {unknown}; its fields to rotate are {}", renewed.join(", "));
             return Err(Error::of(service.clone(), ErrorKind::ConfigInvalid, message));
         }
         Ok(self.field.clone())
     }
 
-    /// AWS changes the database first and moves AWSCURRENT last: only then it is done.
+    /// Runs the rotation function and waits until it has moved AWSCURRENT, its last step.
     async fn by_function(
         &self,
         context: &Context<'_>,
@@ -245,7 +249,7 @@ impl Rotate {
         let version = context.admin.rotate(secret_id).await?;
         for waited in 0..self.timeout.max(1) {
             context.output.progress(format_args!("{service}: the rotation function is at work, {waited} s"));
-            // The function goes on, whether or not one look at it succeeds.
+            // The function continues even if one of these reads fails.
             let stored = retrying(context.admin.value(secret_id, Stage::Current).await)?.flatten();
             if let Some(stored) = stored.filter(|stored| stored.version_id == version)
                 && let Some(text) = stored.text
@@ -288,20 +292,19 @@ async fn store(
     let version = context.admin.put(secret_id, &text).await?;
     let (kind, why) = match read_back(context, service, secret_id, &text, Some(&version)).await {
         Ok(Some(version)) => return Ok(version),
-        Ok(None) => (ErrorKind::Unavailable, "it is not read back yet".to_owned()),
+        Ok(None) => (ErrorKind::Unavailable, "Secrets Manager does not return the new version yet".to_owned()),
         Err(error) => (error.kind(), error.to_string()),
     };
     let message = format!(
-        "{why}\n{service} was stored as version {version}. Do not rotate again: that would end the version before. \
-         `history {service}` and `check` tell when it is current"
+        "{why}\n{service} was stored as version {version}. Do not rotate again: that would end the previous version. \
+         `history {service}` and `check` show when it is current"
     );
     Err(Error::of(service.clone(), kind, message))
 }
 
 fn random() -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
-    getrandom::fill(&mut *bytes)
-        .map_err(|_| Error::new(ErrorKind::Unavailable, "the system gives no random numbers"))?;
+    getrandom::fill(&mut *bytes).map_err(|_| Error::new(ErrorKind::Unavailable, "the system has no random numbers"))?;
     let mut text = Zeroizing::new(String::with_capacity(2 * RANDOM_BYTES));
     for byte in *bytes {
         let _ = write!(text, "{byte:02x}");
@@ -340,11 +343,11 @@ async fn emergency(context: &Context<'_>, service: &ServiceId) -> Emergency {
     };
     let checklist = vec![
         issuer,
-        format!("restart the application, or wait {minutes} min: that long a process may hold the old value"),
+        format!("restart the application, or wait {minutes} min: a process may hold the old value for that long"),
         format!(
-            "read the events below, and by `permisos-secrets audit --environment {environment}`: who read it, from where"
+            "find out who read it and from where: below, and by `permisos-secrets audit --environment {environment}`"
         ),
-        "find how it came out; rotate whatever else lay beside it".to_owned(),
+        "find out how it leaked; rotate everything that was stored beside it".to_owned(),
     ];
     Emergency { checklist, trail, events_error }
 }
@@ -355,13 +358,13 @@ impl Report for Rotated {
         page.line(format_args!("{} {} rotated: {fields}", paint(GOOD, "✓"), self.service));
         let from = self.from.as_deref().unwrap_or("-");
         page.line(format_args!("{} read back and valid: {}", paint(GOOD, "✓"), paint(DIM, &self.to)));
-        page.line(format_args!("{} the version before is AWSPREVIOUS: {}", paint(GOOD, "✓"), paint(DIM, from)));
+        page.line(format_args!("{} the previous version is AWSPREVIOUS: {}", paint(GOOD, "✓"), paint(DIM, from)));
         let Some(emergency) = &self.emergency else { return };
         page.heading("What is left to do");
         for item in &emergency.checklist {
             page.line(format_args!("☐ {item}"));
         }
-        page.heading("What CloudTrail knows (it is about fifteen minutes late)");
+        page.heading("Events in CloudTrail (which is about fifteen minutes late)");
         if let Some(error) = &emergency.events_error {
             page.line(format_args!("{} {error}", paint(BAD, "✗")));
         }

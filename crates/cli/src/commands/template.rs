@@ -6,7 +6,7 @@ use permisos_secrets_core::schema;
 use crate::Exit;
 use crate::context::Context;
 
-/// Print a payload to fill in, with a comment on each field; plain JSON by --json.
+/// Print a payload to fill in, with a comment on each field; with --json, without comments.
 #[derive(Args)]
 pub(crate) struct Template {
     /// The service, e.g. database

@@ -63,7 +63,7 @@ resource "aws_cloudwatch_metric_alarm" "secrets_fallback_active" {
 
 resource "aws_cloudwatch_metric_alarm" "secrets_stale" {
   alarm_name        = "permisos-secrets-production-SecretsStale"
-  alarm_description = "A value past its lifetime is served since it cannot be fetched anew. What to do: https://github.com/permisos-digitales/permisos-secrets/blob/main/docs/runbook.md#secretsstale"
+  alarm_description = "An expired value is served because fetches fail. What to do: https://github.com/permisos-digitales/permisos-secrets/blob/main/docs/runbook.md#secretsstale"
   namespace         = "Permisos/Secrets"
   metric_name       = "StaleServices"
   dimensions = {

@@ -38,7 +38,7 @@ impl Bench {
         Self::at(emulator.url.clone(), Some(emulator))
     }
 
-    /// One where nobody listens.
+    /// One where no server listens.
     pub(crate) fn without_aws() -> Self {
         Self::at("http://127.0.0.1:1".to_owned(), None)
     }
@@ -206,12 +206,12 @@ pub(crate) fn normal(text: &str, versions: &mut Vec<String>) -> String {
     Regex::new(r"\b\d min\b").unwrap().replace_all(&text, "0 min").into_owned()
 }
 
-/// Compares with what is kept in `tests/snapshots`; `BLESS=1` writes it anew.
+/// Compares with the file in `tests/snapshots`; `BLESS=1` updates it.
 pub(crate) fn assert_snapshot(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "{name} differs from its snapshot; if it should, write it anew with BLESS=1:\n{text}");
+    assert!(kept == text, "{name} differs from its snapshot; if it should, update it with BLESS=1:\n{text}");
 }

@@ -22,7 +22,7 @@ pub(crate) enum Answer {
     Changed(Box<dyn FnOnce(&mut Value)>),
     /// The emulator's answer.
     Forwarded,
-    /// The emulator does it, and nobody hears of it.
+    /// The emulator does it, and the answer is lost.
     Held,
     /// A recorded answer: status and body.
     Recorded(u16, Value),
@@ -54,7 +54,7 @@ impl Proxy {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (script, upstream, counter) = (script.clone(), upstream.clone(), counter.clone());
-                // A client that is killed breaks its connection: that is no fault of this side.
+                // A client that is killed breaks its connection: not an error of the proxy.
                 thread::spawn(move || serve(stream.ok()?, &upstream, &*script, &counter));
             }
         });
@@ -107,7 +107,7 @@ fn serve(
     stream.write_all(&answer).ok()
 }
 
-/// A call that is no part of what is tested, of a server at that URL; answers the body.
+/// A call that the test needs but does not test, to the server at that URL; returns the body.
 pub(crate) fn call(url: &str, operation: &str, body: &Value) -> Value {
     let host = url.trim_start_matches("http://");
     let body = body.to_string();
