@@ -19,7 +19,7 @@ for (const days of [400, -400]) {
 await scene.healthy();
 await scene.end(['v1']);
 assert.ok(scene.events.every(({ type }) => type === 'loaded' || type === 'refreshed'));
-// Lifetimes are at least nine tenths of a second: a jump is no reason to fetch earlier.
+// Lifetimes are at least nine tenths of a second: a jump must not cause an earlier fetch.
 for (const [index, { at }] of scene.events.entries()) assert.ok(index === 0 || at - scene.events[index - 1].at >= 900);
 for (const close of closing) close();
 console.log('three clocks, one behaviour');

@@ -12,7 +12,7 @@ const at = (milliseconds) => new Date(Date.now() + milliseconds).toISOString().r
 
 /** A token or a secret of this name: every one holds the canary. */
 export const secret = (name) => `${CANARY}-${name}`;
-/** The keys of a server's part: who signed with them is told by the access key id. */
+/** The keys of a server's part: the access key id shows who signed with them. */
 const keys = (id) => ({ AccessKeyId: id, SecretAccessKey: secret(id), SessionToken: secret(`session-${id}`) });
 
 const json = (status, body, headers = {}) => ({ status, body: JSON.stringify(body), headers });

@@ -111,7 +111,7 @@ export const processProfile = (home) => profile(`credential_process = ${home}/pr
 const DEV = { AWS_PROFILE: 'dev' };
 const METADATA = { AWS_EC2_METADATA_DISABLED: 'false' };
 const imds = (url) => ({ ...METADATA, AWS_EC2_METADATA_SERVICE_ENDPOINT: url });
-const READ_ONLY = 'its keys are only read, nobody is asked for them';
+const READ_ONLY = 'its keys are read locally, without a call';
 
 /**
  * A row: `variables`, `config` and `files` are what the machine holds (of `{ url, home }`), and so is each cell's own

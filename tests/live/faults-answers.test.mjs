@@ -1,5 +1,5 @@
-// The server answers, but not what was asked for: every error of the table keeps the readers' value. What a server says
-// is never told: `scene.end` looks for a canary.
+// The server answers with an error or with nonsense: every error of the table keeps the readers' value. Nothing repeats
+// a server's words: `scene.end` looks for a canary.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

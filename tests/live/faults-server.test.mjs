@@ -1,4 +1,4 @@
-// The server dies, hangs, refuses, dribbles, or hangs up: readers notice nothing, the engineer is told.
+// The server dies, hangs, refuses, dribbles, or hangs up: readers notice nothing, events and health report it.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

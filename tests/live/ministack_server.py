@@ -1,6 +1,7 @@
 """Serves an emulated AWS (ministack) that enforces policies, on 127.0.0.1, until its standard input closes.
 
-Usage: ministack_server.py 0. Prints the port that the system chose. Ends with whoever started it, as moto_server.py.
+Usage: ministack_server.py 0. Prints the port that the system chose. Ends with the process that started it, as
+moto_server.py does.
 """
 
 import os
@@ -18,13 +19,13 @@ def exit_with_parent(folder: str) -> None:
     os._exit(0)
 
 
-def tell_when_ready(port: int, told: int) -> None:
+def print_when_ready(port: int, output: int) -> None:
     while True:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.05)
-    os.write(told, f"{port}\n".encode())
+    os.write(output, f"{port}\n".encode())
 
 
 def main() -> None:
@@ -41,11 +42,11 @@ def main() -> None:
         LOG_LEVEL="ERROR",
         TMPDIR=folder,
     )
-    # It talks on its standard output; only the port is for whoever started this.
-    told = os.dup(1)
+    # ministack writes to standard output; the parent process expects nothing there but the port.
+    output = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     threading.Thread(target=exit_with_parent, args=(folder,), daemon=True).start()
-    threading.Thread(target=tell_when_ready, args=(port, told), daemon=True).start()
+    threading.Thread(target=print_when_ready, args=(port, output), daemon=True).start()
     from ministack.app import main as serve
 
     sys.argv = ["ministack"]

@@ -1,7 +1,7 @@
 """Serves an emulated Secrets Manager (moto) on 127.0.0.1, until its standard input closes.
 
-Usage: moto_server.py [port]. Prints the port. Whoever started it need not stop it: when that process ends, however it
-ends, the pipe closes and the server with it.
+Usage: moto_server.py [port]. Prints the port. The parent process need not stop it: when the parent ends, in whatever way,
+the pipe closes and the server ends.
 """
 
 import collections

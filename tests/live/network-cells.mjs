@@ -250,7 +250,7 @@ const lost = (endpointUrl, codes, ...says) => ({
 });
 const HINT = [/route/, /security group/, /VPC endpoint/];
 
-/** Why there is no connection: told apart, each with host and port. */
+/** Each reason why a connection fails has a message of its own, with host and port. */
 export const CONNECTIONS = [
   [
     'a name that does not exist',
@@ -291,7 +291,7 @@ export const CONNECTIONS = [
 
 const TABLES = { PROXIES, TRUST, CONNECTIONS };
 
-/** Where an answer is looked for. Those after the first two say only why there is no connection. */
+/** Where the answer appears. The places after the first two only report why a connection failed. */
 export const PLACES = ['addon', 'tool', 'events', 'health', 'check'];
 
 /** Runs a cell in a private network; answers what is wrong, in words. */
@@ -352,14 +352,14 @@ async function ask(place, { home, variables, options }) {
   const opened = await load('addon', { home, variables, options: { ...options, environmentFallback: true, env } });
   const [service] = opened.health?.services ?? [];
   const [failure] = opened.failures ?? [];
-  const told =
+  const reported =
     place === 'health'
       ? { code: service?.lastError, message: JSON.stringify(service) }
       : { code: failure?.error, message: failure?.message };
-  return { ...opened, ...told, ok: false };
+  return { ...opened, ...reported, ok: false };
 }
 
-/** The files of a home: an authority, alone and in a folder as OpenSSL names it; what is no certificate; a profile. */
+/** The files of a home: an authority, alone and in a folder as OpenSSL names it; one without a certificate; a profile. */
 async function prepare(home, { authority, foreign }, config) {
   for (const folder of ['empty', 'authorities', '.aws']) await mkdir(join(home, folder));
   await writeFile(join(home, 'authority.pem'), authority);

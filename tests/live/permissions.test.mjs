@@ -106,7 +106,7 @@ test('the policy names account, region and the seven secrets', () => {
 test('the reader policy suffices for the whole main job', async () => {
   const one = await user(reader);
   assert.deepEqual(await job(one), [['BatchGetSecretValue', null, 1]]);
-  // The keys of before a rotation are read by the same permission.
+  // The same permission covers the previous keys after a rotation.
   await job(one, { previousFor: 3600 });
 });
 
@@ -261,7 +261,7 @@ test('every command of the runbook exists and runs', async (t) => {
     const isRun = blocks.includes(line) && !line.startsWith('rotate');
     const args = [...line.split(' '), ...(isRun ? ['--endpoint-url', aws.url] : ['--help'])];
     const { code, stdout, stderr } = await run(args, { cwd, env });
-    // There is no such role as the runbook names, and no environment to fall back to: findings, not mistakes.
+    // The runbook's role does not exist here, and no environment can stand in: the command reports both, as it should.
     assert.ok(isRun ? FINDINGS.includes(code) : code === 0, `${line}: exit code ${code}\n${stdout}${stderr}`);
     assert.ok(!`${stdout}${stderr}`.includes('canary'), `${line} shows a value`);
   }

@@ -1,7 +1,7 @@
 """Serves a private PostgreSQL on 127.0.0.1, TLS and passwords only, until its standard input closes.
 
-Prints `{ port, password, authority }` as JSON: of the administrator `postgres`, and the PEM to trust. Ends with whoever
-started it, as moto_server.py; ended by force itself, it takes the server along.
+Prints `{ port, password, authority }` as JSON: of the administrator `postgres`, and the PEM to trust. Ends with the process
+that started it, as moto_server.py does; if it is killed itself, the server ends too.
 """
 
 import ctypes

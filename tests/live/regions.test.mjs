@@ -27,7 +27,7 @@ describe('regions', { concurrency: 2 }, () => {
     await answersFrom(scene, REPLICA);
     await rotate(replica, 'dead', 2);
     await scene.more('rotated');
-    // Nobody asks before it holds its secrets again.
+    // Keeps readers away until it holds its secrets again.
     proxy.fault = inRegion(PRIMARY, FAULTS.cut);
     primary = await startMoto(primary.port);
     t.after(() => primary.stop());

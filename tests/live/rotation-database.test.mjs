@@ -121,7 +121,7 @@ function work(secrets, users) {
   const poolOf = ({ host, port, database, username: user, password, url, ssl }) => {
     if (!pools.has(url)) {
       const pool = new pg.Pool({ host, port, database, user, password, ssl, max: 5, maxUses: 10 });
-      // A connection that is still closing is told when the server ends: nobody queries it any more.
+      // A connection that is still closing emits an error when the server ends; no query uses it any more.
       pool.on('connect', (client) => client.on('error', () => {}));
       pool.on('error', () => {});
       pools.set(url, pool);

@@ -43,7 +43,7 @@ test('nobody is logged out by a rotation, nor by a restart after it', async (t) 
 
   await site.close();
   site = await open(t, store, { previousFor: 0 });
-  assert.equal((await site.visit(old.cookie)).visits, 1, 'keys that are honoured no longer sign nobody in');
+  assert.equal((await site.visit(old.cookie)).visits, 1, 'a session of keys that are no longer honoured starts over');
   assert.equal((await site.visit(young.cookie)).visits, 4);
 });
 

@@ -58,7 +58,7 @@ export async function open(t, environment, url, options = {}) {
       waited[type] = (waited[type] ?? 0) + more;
       await until(`${waited[type]} of ${type}`, () => count(type) >= waited[type]);
     },
-    /** The value held is served, past its lifetime, and everybody is told so, and why. */
+    /** The value held is served past its lifetime; health and one event report it, with the reason. */
     async stale(code) {
       await until(code, () => secrets.health().services[0].lastError === code);
       const { status, services } = secrets.health();
@@ -66,18 +66,18 @@ export async function open(t, environment, url, options = {}) {
       assert.deepEqual([status, origin, freshness], ['degraded', 'secrets-manager', 'stale']);
       assert.ok(consecutiveFailures > 0);
       await until('the event stale', () => count('stale') > 0);
-      assert.equal(count('stale'), 1, 'stale is told once');
+      assert.equal(count('stale'), 1, 'one event for the stale value');
       // On a busy machine a call may also time out.
       const errors = events.filter(({ type }) => type === 'failed').map(({ error }) => error);
       assert.deepEqual(errors.filter((error) => ![code, 'SECRETS_TIMEOUT'].includes(error)), []);
     },
-    /** All is well again, without anybody's doing. */
+    /** All is well again, without any intervention. */
     async healthy() {
       await until('health', () => secrets.health().status === 'healthy');
       const { lastError, consecutiveFailures } = secrets.health().services[0];
       assert.deepEqual([lastError, consecutiveFailures], [null, 0]);
     },
-    /** Ends the scene: every reader was content, every call is accounted for, no retry came early, no value was told. */
+    /** Ends the scene: no reader saw a wrong value, every call has its event, no retry came early, no value leaked. */
     async end(expected) {
       await witness.stop();
       assertSilent(secrets, events);
@@ -85,7 +85,7 @@ export async function open(t, environment, url, options = {}) {
       assertPatience(events);
       const calls = (failed) => secrets.health().fetches.filter(({ error }) => (error !== null) === failed);
       const sum = (fetches) => fetches.reduce((sum, { count }) => sum + count, 0);
-      // A replica that is behind has answered, which is of no use.
+      // A replica that is behind did answer, but the engine refused its version.
       const isBehind = ({ type, message }) => type === 'failed' && message.includes('still has an older version');
       const answered = () => events.filter((event) => ANSWERED.includes(event.type) || isBehind(event)).length;
       await until('an outcome for each call', () => sum(calls(false)) === answered());
@@ -97,11 +97,11 @@ export async function open(t, environment, url, options = {}) {
   };
 }
 
-/** Nothing that is told of secrets, at any depth, shows a value. */
+/** No printed object, health or event shows a value, at any depth. */
 export function assertSilent(secrets, events) {
-  for (const told of [secrets, secrets.health(), events]) {
-    for (const text of [inspect(told, { depth: Infinity, showHidden: true }), JSON.stringify(told)]) {
-      assertNoLeak(text, 'what is told');
+  for (const shown of [secrets, secrets.health(), events]) {
+    for (const text of [inspect(shown, { depth: Infinity, showHidden: true }), JSON.stringify(shown)]) {
+      assertNoLeak(text, 'a printed object');
       assert.doesNotMatch(text, /canary/);
     }
   }

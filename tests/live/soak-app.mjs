@@ -1,4 +1,4 @@
-// The application under soak: reads and refreshes without end, and tells what it costs. Arguments: URL, seconds.
+// The application under soak: reads and refreshes without end, and prints what it costs. Arguments: URL, seconds.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';

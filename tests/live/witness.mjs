@@ -8,7 +8,7 @@ const READERS = 10_000;
 /** All readers read at this pace, a single one twenty times as often. */
 const PACE_MS = 250;
 
-/** Version `n` of the secret: every field tells which version it is of, and the password is a canary. */
+/** Version `n` of the secret: every field names its version, and the password is a canary. */
 export function credentials(n) {
   return {
     host: `v${n}.database.internal`,
@@ -26,7 +26,7 @@ export function versionId(n) {
 
 /**
  * Starts the readers, until `stop()` or `abandon()`. From the first good value on, no read may fail, mix two versions,
- * or answer an older version than one before. `seen` tells what was read, in order and without repetition: `v1`, or
+ * or return an older version than an earlier read. `seen` lists what was read, in order and without repetition: `v1`, or
  * `v1 environment`.
  */
 export function watch(secrets) {

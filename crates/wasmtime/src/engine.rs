@@ -18,8 +18,8 @@ use crate::bindings::{Hosted, HostedPre};
 use crate::convert::{self, FromWit, IntoWit};
 use crate::limits::{self, Bounds, Limits};
 
-/// An engine in a sandbox. If the component fails, by a trap or by passing a bound, it is ended and its memory given
-/// back: what was published last is still read, and everything else answers `Unavailable` and says why.
+/// An engine in a sandbox. If the component traps or passes a bound, the host ends it and releases its memory: readers keep
+/// what it published last, and every other call returns `Unavailable` with the reason.
 pub struct SandboxedEngine {
     sandbox: Result<Running, Error>,
     source: SourceKind,
@@ -28,15 +28,15 @@ pub struct SandboxedEngine {
     services: Vec<ServiceId>,
     /// The latest of each service: their reads are counted here, where they happen.
     snapshots: HashMap<ServiceId, Snapshot>,
-    /// What was asked for and has not landed.
+    /// The fetches under way.
     flights: HashMap<FetchId, Vec<(ServiceId, Stage)>>,
-    /// Once the component is gone: what it told last.
+    /// The last health that the component reported, for when it is gone.
     last_health: Health,
-    /// Once closed: what is left to be published and told.
+    /// Once closed: the changes and events that are still to be delivered.
     closed: Option<Closed>,
 }
 
-/// What is left when the component is gone because nobody needs it any more.
+/// What remains of an engine that was closed, whose component is gone.
 struct Closed {
     changed: BTreeSet<ServiceId>,
     events: VecDeque<Event>,
@@ -152,7 +152,7 @@ impl SandboxedEngine {
         Err(convert::unusable(what))
     }
 
-    /// What every service answers once closed.
+    /// The state of every service once closed.
     fn closed(&self, service: &ServiceId) -> Error {
         let is_known = self.snapshots.contains_key(service);
         if is_known { Error::closed(service) } else { Error::not_configured(service) }
@@ -213,7 +213,7 @@ impl DrivenEngine for SandboxedEngine {
     fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
         self.flights.remove(&fetched.id);
         let mut fetched = fetched.into_wit();
-        // If it fails it is ended, and whoever waits learns why from the next question.
+        // A component that fails is ended; the next call returns the reason.
         let _ = self.call(|engine, store, this| engine.call_handle_fetched(store, this, now.0, &fetched));
         for payload in fetched.outcomes.iter_mut().filter_map(|outcome| outcome.result.as_mut().ok()) {
             payload.text.zeroize();
@@ -316,7 +316,7 @@ impl DrivenEngine for SandboxedEngine {
         self.last_health.clone()
     }
 
-    /// Whatever the component answers: every value is forgotten, and its memory is given back at once.
+    /// Forgets every value and releases the component's memory at once, whatever the component answers.
     fn close(&mut self) {
         let changed = self.services.iter().cloned().collect();
         if let Some(closed) = &mut self.closed {
@@ -325,7 +325,7 @@ impl DrivenEngine for SandboxedEngine {
         }
         let _ = self.call(|engine, store, this| engine.call_close(store, this));
         let events = std::iter::from_fn(|| self.poll_event()).collect();
-        // The same at any time, since there is no value that has an age.
+        // Without a value there is no age: the time does not matter.
         self.health(Timestamp(0));
         for service in &mut self.last_health.services {
             service.origin = None;
@@ -377,7 +377,7 @@ fn settled(answer: Result<Option<Result<(), wit::Error>>, Error>) -> Option<Resu
     }
 }
 
-/// The trap alone: what surrounds it in wasmtime's error are addresses and names of functions.
+/// The trap without the rest of wasmtime's error, which holds addresses and names of functions.
 fn failed(error: &wasmtime::Error) -> Error {
     let why = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => "it did not end within its limit of work".to_owned(),
@@ -385,8 +385,8 @@ fn failed(error: &wasmtime::Error) -> Error {
         None => error.root_cause().to_string(),
     };
     let message = format!(
-        "the component that holds the engine failed and was ended: {why}; what was read before is still read, restart \
-         to load anew"
+        "the component that holds the engine failed and was ended: {why}; configs already read stay readable, restart \
+         to load them again"
     );
     Error::new(ErrorKind::Unavailable, message)
 }

@@ -21,7 +21,7 @@ pub struct SecretsCtx {
     handles: ResourceTable,
     /// The guest's bound of memory; [`Limits::hold`](crate::Limits::hold) sets it.
     pub(crate) bounds: StoreLimits,
-    /// What was done for the guest, in units of fuel, until it is taken from its fuel.
+    /// The host's work for the guest, in units of fuel, until the guest has paid for it.
     pub(crate) work: u64,
 }
 
@@ -41,7 +41,7 @@ impl SecretsCtx {
         Ok(self.secrets.read(service)?.config)
     }
 
-    /// A guest's text is as long as the guest likes.
+    /// Counts the work for a key: a guest chooses its length.
     fn count(&mut self, text: &str) {
         self.work = self.work.saturating_add(text.len() as u64);
     }
@@ -106,7 +106,7 @@ impl wasi_config::Host for SecretsCtx {
         self.expose(&key).map_err(|error| wasi_config::Error::Upstream(error.to_string()))
     }
 
-    /// Names alone: whoever prints all of its configuration prints no secret.
+    /// Names with empty values: a guest that prints all of its configuration prints no secret.
     fn get_all(&mut self) -> Result<Vec<(String, String)>, wasi_config::Error> {
         let mut all = vec![];
         for service in &self.granted.clone() {
@@ -137,7 +137,7 @@ impl wasmcloud_store::HostSecret for SecretsCtx {
 }
 
 impl reveal::Host for SecretsCtx {
-    /// The value that is current now, not the one of when the handle was made.
+    /// Returns the value that is current now, not the one at the time the handle was made.
     fn reveal(&mut self, handle: Resource<Handle>) -> wasmtime::Result<wasmcloud_store::SecretValue> {
         let Handle(key) = self.handles.get(&handle)?.clone();
         let value = self.expose(&key)?;

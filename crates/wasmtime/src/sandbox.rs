@@ -61,14 +61,14 @@ impl Sandbox {
                 return Err(refused(&format!("cannot be read from {}: {}", file.display(), error.root_cause())));
             }
             Ok(None) | Err(_) => {
-                return Err(refused("is not precompiled, or cut short: make it anew with Sandbox::precompile"));
+                return Err(refused("is not precompiled, or cut short: precompile it again with Sandbox::precompile"));
             }
         }
         let limits = Limits::default();
         let engine = Limits::engine()?;
         // SAFETY: the caller's promise.
         let component = unsafe { Component::deserialize_file(&engine, file) }.map_err(|error| {
-            refused(&format!("cannot be loaded: make it anew with Sandbox::precompile ({})", error.root_cause()))
+            refused(&format!("cannot be loaded: precompile it again with Sandbox::precompile ({})", error.root_cause()))
         })?;
         Self::link(&component, limits)
     }
@@ -128,7 +128,7 @@ fn refused(what: &str) -> Error {
     )
 }
 
-/// Why it does not fit, as precisely as its exports tell.
+/// Why it does not fit, as precisely as its imports and exports show.
 fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     let engine = component.engine();
     let ty = component.component_type();

@@ -169,7 +169,7 @@ fn process(folder: &Path, payloads: Value) -> Secrets {
         .unwrap()
 }
 
-/// What was stored while AWS answered, and what the next processes read and tell of it in an outage.
+/// What a process sealed while AWS answered, and what later processes read and report of it in an outage.
 #[tokio::test]
 async fn the_sealed_snapshot_crosses_as_it_is() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The same Rust API with the engine in its sandbox, and everything that is no engine.
+//! The same Rust API with the engine in its sandbox, and every kind of component that is not an engine.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -405,7 +405,7 @@ fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
     let unbounded = Engine::default().precompile_component(&support::guest("spin")).unwrap();
     for (bytes, expected) in [(older, "47.0.0"), (unbounded, "fuel")] {
         let error = load(&bytes).err().unwrap();
-        assert!(error.message().contains("cannot be loaded: make it anew"), "{error}");
+        assert!(error.message().contains("cannot be loaded: precompile it again"), "{error}");
         assert!(error.message().contains(expected), "{error}");
     }
     let other = Sandbox::precompile(&support::guest("spin")).unwrap();

@@ -1,4 +1,4 @@
-//! The user's cache folder: what is built and downloaded once, and used again by the next run and the next clone.
+//! The user's cache folder: keeps builds and downloads for the next run and the next clone.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::target;
 /// cargo-deny that builds with the workspace's toolchain.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// The emulators of Secrets Manager, in the versions that were tried. moto is the main one; ministack enforces policies.
-/// pyOpenSSL says which key exchange was negotiated, by an OpenSSL that knows the post-quantum ones.
+/// pyOpenSSL, with an OpenSSL that has the post-quantum key exchanges, reports which one was negotiated.
 const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpenSSL==26.4.0"];
 
-/// What checks the documents that the operator's tool prints.
+/// The linters for the documents that the operator's tool prints.
 const LINTERS: [&str; 3] = ["cfn-lint==1.58.0", "parliament==1.6.4", "python-hcl2==8.1.4"];
 
 /// The clone and the cache beside it.
@@ -32,7 +32,7 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds both, and lets every cargo below build into the shared target folder.
     pub(crate) fn open() -> anyhow::Result<Self> {
-        // Cargo's word at run time: what was built in holds only until the clone is moved.
+        // Cargo's value at run time: the one at compile time is wrong once the clone was moved.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
         let root = Path::new(&manifest).ancestors().nth(2).context("xtask lives in crates/xtask")?.to_owned();
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -105,7 +105,7 @@ impl Workspace {
     }
 }
 
-/// Says what a step does and how long it took.
+/// Runs a step, and prints what it does and how long it took.
 pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     println!("\n== {title}");
     let started = Instant::now();
@@ -115,7 +115,7 @@ pub(crate) fn step<T>(title: &str, work: impl FnOnce() -> anyhow::Result<T>) -> 
     result
 }
 
-/// Whether a program is there.
+/// Fails with a hint if a program is not installed.
 pub(crate) fn need(shell: &Shell, program: &str, hint: &str) -> anyhow::Result<()> {
     let found = cmd!(shell, "{program} --version").ignore_stdout().ignore_stderr().quiet().run().is_ok();
     ensure!(found, "{program} is not there: {hint}");

@@ -15,14 +15,14 @@ use wit_parser::{
 use crate::cache::Workspace;
 use crate::wasm_target::{Compiler, TARGET};
 
-/// The component is meant to be shipped beside an application.
+/// The most bytes of the component: applications ship it.
 const SIZE_LIMIT: usize = 400_000;
-/// What an installed standard library brings along, which is built for speed and tells of panics.
+/// What an installed standard library adds: it is built for speed, with messages for panics.
 const INSTALLED_SIZE: usize = 100_000;
 /// The world of the component in `wit/`.
 const WORLD: &str = "secrets";
 
-/// What is no engine of this version, for the tests of its host: the types of `wit/` with one text replaced by another.
+/// Components that are not engines of this version, for the host's tests: the types of `wit/` with one text replaced.
 const NO_ENGINES: [(&str, &str, &str); 5] = [
     ("engine-of-another-shape", "consecutive-failures: u32", "consecutive-failures: u64"),
     ("engine-of-another-version", "@0.1.0", "@0.2.0"),
@@ -31,7 +31,7 @@ const NO_ENGINES: [(&str, &str, &str); 5] = [
     ("engine-without-a-function", "    poll-timeout: func() -> option<timestamp>;\n", ""),
 ];
 
-/// Builds and checks everything, and lets the tests that follow know where it is.
+/// Builds and checks everything, and passes the paths to the tests that follow.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let (component, guests) = (build(workspace)?, guests(workspace)?);
     println!("For tests alone: PERMISOS_COMPONENT={} PERMISOS_GUESTS={}", component.display(), guests.display());
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the component, checks it, and answers where it is.
+/// Builds the component, checks it, and returns its path.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let compiler = Compiler::find(workspace)?;
     let core = compile(workspace, &compiler, "Cargo.toml", &["--package", "permisos-secrets-component"])?;
@@ -57,7 +57,7 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-/// Builds the guests of `tests/guests`, each a component, and what is no engine; answers their folder.
+/// Builds the guests of `tests/guests`, each a component, and those that are not engines; returns their folder.
 pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let compiler = Compiler::find(workspace)?;
     let examples = compile(workspace, &compiler, "tests/guests/Cargo.toml", &["--examples"])?.join("examples");
@@ -67,7 +67,7 @@ pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     for source in workspace.shell.read_dir(workspace.root.join("tests/guests/examples"))? {
         let name = source.file_stem().context("a guest has a name")?.to_string_lossy().into_owned();
         let core = examples.join(format!("{}.wasm", name.replace('-', "_")));
-        let component = encode(&read(&core)?).with_context(|| format!("{name} is no component"))?;
+        let component = encode(&read(&core)?).with_context(|| format!("{name} is not a component"))?;
         workspace.shell.write_file(folder.join(format!("{name}.wasm")), component)?;
     }
     for (name, from, to) in NO_ENGINES {
@@ -83,7 +83,7 @@ fn folder(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Compiles what `what` names, small; answers the folder of the core modules.
+/// Compiles what `what` names, for size; returns the folder of the core modules.
 fn compile(workspace: &Workspace, compiler: &Compiler, manifest: &str, what: &[&str]) -> anyhow::Result<PathBuf> {
     let target = workspace.target().join("wasm");
     compiler
@@ -98,20 +98,20 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-/// A core module becomes a component by the types that wit-bindgen left in it.
+/// Turns a core module into a component, by the types that wit-bindgen left in it.
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
     strip(&encoder.validate(true).module(module)?.encode()?)
 }
 
-/// Without the names that the encoder gives to the parts: nobody looks for them, and they take five kilobytes.
+/// Without the names that the encoder gives to the parts: they take five kilobytes and have no use at run time.
 fn strip(component: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stripped = Component::new();
     let mut copied = 0;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload?;
         let is_names = matches!(&payload, Payload::CustomSection(section) if section.name() == "component-name");
-        // The sections of what is nested are inside one that was copied.
+        // The sections of nested modules lie inside a section that was copied.
         let Some((id, range)) = payload.as_section().filter(|(_, range)| range.start >= copied && !is_names) else {
             continue;
         };
@@ -146,8 +146,8 @@ fn parse(wit: &Path, from: &str, to: &str) -> anyhow::Result<(Resolve, PackageId
     Ok((resolve, package))
 }
 
-/// The engine touches nothing: an auditor can read it in the import list, so that list is empty, of types too. The core
-/// modules inside import from each other, and the built-ins of the component's own resource.
+/// Fails if the component imports anything, types included: an empty import list proves to an auditor that the engine
+/// touches nothing. The core modules inside import from each other, and the built-ins of the component's own resource.
 fn check_imports(component: &[u8]) -> anyhow::Result<()> {
     let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else { bail!("not a component") };
     let imports: Vec<String> = resolve.worlds[world].imports.keys().map(|name| resolve.name_world_key(name)).collect();
@@ -155,7 +155,7 @@ fn check_imports(component: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the binary exports is what the folder says: the same interfaces in the same version, with the same types.
+/// Fails unless the binary exports what the folder declares: the same interfaces in the same version, with the same types.
 fn check_wit(component: &[u8], wit: &Path) -> anyhow::Result<()> {
     let DecodedWasm::Component(embedded, found) = wit_component::decode(component)? else { bail!("not a component") };
     let (resolve, package) = parse(wit, "", "")?;
@@ -179,7 +179,7 @@ fn exports(resolve: &Resolve, world: WorldId) -> Vec<String> {
     names
 }
 
-/// Every item of the package is documented: guests and hosts in other languages have nothing else to read.
+/// Fails if an item of the package has no documentation: guests and hosts in other languages have nothing else to read.
 fn check_docs(wit: &Path) -> anyhow::Result<()> {
     let (resolve, package) = parse(wit, "", "")?;
     let bare = undocumented(&resolve, package);
@@ -265,7 +265,7 @@ mod tests {
             ("poll-timeout: func() -> option<timestamp>;", ""),
         ] {
             let another = dummy(&wit(), from, to).unwrap();
-            assert!(check_wit(&another, &wit()).is_err(), "{from} to {to} is not told");
+            assert!(check_wit(&another, &wit()).is_err(), "{from} to {to} is not reported");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The table of the conformance vectors: each in every runtime, and no difference.
+//! The table of the conformance vectors: every vector must hold in every runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 
 use crate::cache::Workspace;
 
-/// Where the vectors run, each by the runner of its language.
+/// The runtimes that run the vectors, each with the runner of its language.
 const RUNTIMES: [&str; 4] = ["core", "client", "component", "node"];
 
 /// An empty folder for the outcomes, and its name for the tests that follow.

@@ -31,7 +31,7 @@ pub(crate) fn smoke(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn run(workspace: &Workspace, target: Option<&str>, minutes: u32) -> anyhow::Result<()> {
     let targets: Vec<&str> = TARGETS.into_iter().filter(|known| target.is_none_or(|it| it == *known)).collect();
     if targets.is_empty() {
-        bail!("there is no such target: known are {}", TARGETS.join(", "));
+        bail!("unknown target: the targets are {}", TARGETS.join(", "));
     }
     run_each(workspace, &targets, minutes.saturating_mul(60))
 }
@@ -66,7 +66,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<PathBuf> {
 
 fn fuzz(workspace: &Workspace, fuzzer: &Path, folder: &Path, target: &str, seconds: u32) -> anyhow::Result<()> {
     let shell = &workspace.shell;
-    // What was found interesting is kept for the next run.
+    // libFuzzer keeps interesting inputs here for the next run.
     let (corpus, seeds) = (folder.join("corpus").join(target), folder.join("seeds").join(target));
     let crashes = folder.join("crashes").join(target);
     shell.create_dir(&corpus)?;
@@ -76,8 +76,9 @@ fn fuzz(workspace: &Workspace, fuzzer: &Path, folder: &Path, target: &str, secon
     let command = cmd!(shell, "{fuzzer} {limits...} -print_final_stats=1 {corpus} {seeds}");
     let output = command.env("PERMISOS_FUZZ_TARGET", target).quiet().ignore_status().output()?;
     let log = String::from_utf8_lossy(&output.stderr);
-    let told = |line: &&str| ["DONE ", "number_of_executed_units", "peak_rss"].iter().any(|word| line.contains(word));
-    log.lines().filter(told).for_each(|line| println!("{line}"));
+    let is_figure =
+        |line: &&str| ["DONE ", "number_of_executed_units", "peak_rss"].iter().any(|word| line.contains(word));
+    log.lines().filter(is_figure).for_each(|line| println!("{line}"));
     if !output.status.success() {
         let from = log.lines().position(|line| line.contains("panicked") || line.contains("ERROR")).unwrap_or_default();
         let tail: Vec<&str> = log.lines().skip(from).take(40).collect();

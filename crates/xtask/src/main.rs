@@ -1,4 +1,4 @@
-//! The one build script: `cargo xtask demo | package | test | bench | component`. Each does all its set-up by itself.
+//! The one build script: `cargo xtask demo | package | test | bench | component`. Each command does all of its own set-up.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python; sets up all else by itself.
+/// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python, and sets up everything else.
 #[derive(Parser)]
 enum Command {
     /// Print how much a read and a start-up cost, as ratios
@@ -33,7 +33,7 @@ enum Command {
     Demo,
     /// Simulate fleets of processes on virtual time and write docs/scale.md
     Fleet,
-    /// Leave what a user installs in dist/: the npm package as a tarball, and the operator's tool
+    /// Put what a user installs into dist/: the npm package as a tarball, and the operator's tool
     Package,
     /// Let libFuzzer work on the engine with hostile input
     Fuzz {
@@ -54,7 +54,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // The causes are told; a backtrace into this program would only push them out of sight.
+    // Prints the causes without a backtrace, which would push them out of sight.
     run(&Command::parse()).map_or_else(
         |error| {
             println!("Error: {error:#}");

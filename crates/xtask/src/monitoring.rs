@@ -1,5 +1,5 @@
-//! What monitoring is told, with the real libraries beside the installed package, and what the operator's tool prints
-//! for other programs, with those programs' own linters.
+//! Checks the metrics with the real libraries beside the installed package, and the documents that the operator's tool
+//! prints for other programs with those programs' own linters.
 
 use std::path::PathBuf;
 
@@ -29,12 +29,12 @@ pub(crate) fn prepare(workspace: &Workspace, installed: &Installed) -> anyhow::R
 
 /// The operator's tool, as the Rust tests built it.
 pub(crate) fn tool(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    // The same command as theirs but for the running: another set of features would build everything anew.
+    // The command of the Rust tests, with --no-run: another set of features would rebuild everything.
     cmd!(workspace.shell, "cargo test --locked --quiet --workspace --no-run --test documents").run()?;
     Ok(workspace.target().join("debug/permisos-secrets"))
 }
 
-/// Policies, templates and rules pass the linters of those who read them.
+/// Runs the linters of CloudFormation, IAM, Terraform and Prometheus on policies, templates and rules.
 pub(crate) fn documents(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     packages::install(shell)?;

@@ -8,10 +8,9 @@ use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
 
-/// Where it is left, in the clone.
+/// The folder in the clone for the results.
 const DIST: &str = "dist";
-/// The oldest glibc that what is built here runs with: Debian 12's, Amazon Linux 2023's and Ubuntu 22.04's are newer or
-/// the same.
+/// The oldest glibc that the binaries run with: Debian 12, Amazon Linux 2023 and Ubuntu 22.04 have this one or a newer one.
 const GLIBC: (u32, u32) = (2, 34);
 
 /// A fresh folder with the packed package installed. Removed when dropped.
@@ -23,7 +22,7 @@ impl Installed {
     }
 }
 
-/// Leaves tarball and tool in one folder, and says how they are installed.
+/// Puts tarball and tool into one folder, and prints how to install them.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let tarball = step("Build and pack @permisos/secrets", || pack(workspace))?;
     let tool = step("Build the operator's tool", || tool(workspace))?;
@@ -85,7 +84,7 @@ fn tool(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(tool)
 }
 
-/// Fails where a system that is promised would refuse to load it.
+/// Fails if a supported system could not load the binary.
 fn check_glibc(binary: &Path) -> anyhow::Result<()> {
     let needed = newest_glibc(&std::fs::read(binary)?);
     let (major, minor) = needed;

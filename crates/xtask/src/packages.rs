@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
-/// What is needed, and a file by which it is known.
+/// The packages, each with a file that shows it is installed.
 const PACKAGES: [(&str, &str); 6] = [
     ("iproute2", "usr/*/ip"),
     ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
@@ -15,7 +15,7 @@ const PACKAGES: [(&str, &str); 6] = [
     ("tinyproxy-bin", "usr/bin/tinyproxy"),
 ];
 
-/// Installs what is missing. Root is needed for that alone.
+/// Installs missing packages, the only step that needs root.
 pub(crate) fn install(shell: &Shell) -> anyhow::Result<()> {
     let missing: Vec<&str> =
         PACKAGES.into_iter().filter(|(_, file)| !exists(Path::new("/"), file)).map(|(name, _)| name).collect();
@@ -34,7 +34,7 @@ pub(crate) fn install(shell: &Shell) -> anyhow::Result<()> {
     install.run().with_context(hint)
 }
 
-/// Whether a path is there whose `*` stands for any one name.
+/// Whether a path exists; `*` in it stands for any one name.
 fn exists(folder: &Path, pattern: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('/') else { return folder.join(pattern).exists() };
     if first != "*" {

@@ -1,4 +1,4 @@
-//! A soak by hand: the live suite's, for longer.
+//! The live suite's soak test, for longer.
 
 use xshell::cmd;
 

@@ -1,17 +1,16 @@
-//! Whose the shared target folder is. Cargo takes a crate for unchanged if its files are older than what was built of it,
-//! which says nothing between two clones: the files of one may be older than what was built of the other. So the folder
-//! belongs to one clone at a time.
+//! Lets one clone at a time use the shared target folder. Cargo takes a crate for unchanged if its files are older than its
+//! build, and the files of one clone may be older than a build of another.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind::NotFound, ErrorKind::PermissionDenied};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What is made, and never a crate's source.
+/// Folders that hold no sources of crates.
 const MADE: [&str; 4] = [".git", "dist", "node_modules", "target"];
 
-/// Takes the target folder for the clone at `root`, until the answer is dropped. If it was not this clone's last, all
-/// files of the clone become new, so that cargo builds what is the clone's own anew; dependencies stay built.
+/// Claims the target folder for the clone at `root`, until the file is dropped. If another clone used it last, this touches
+/// all files of the clone, so that cargo rebuilds the clone's own crates; dependencies stay built.
 pub(crate) fn claim(target: &Path, root: &Path) -> io::Result<File> {
     fs::create_dir_all(target)?;
     let owner = target.join("clone");
@@ -27,7 +26,7 @@ pub(crate) fn claim(target: &Path, root: &Path) -> io::Result<File> {
             println!("Waiting for what builds in {}; XDG_CACHE_HOME chooses another cache", target.display());
             lock.lock()?;
         }
-        // Another command of this clone may have done it meanwhile.
+        // Another command of this clone may have touched them meanwhile.
         if !is_ours() {
             renew(root, SystemTime::now())?;
             fs::write(&owner, root.as_os_str().as_encoded_bytes())?;
@@ -75,7 +74,7 @@ mod tests {
             drop(claim(&target, &root)?);
             Ok(source.metadata()?.modified()? != old)
         };
-        assert!(is_new("one")?, "nobody knows who was there before");
+        assert!(is_new("one")?, "the folder has no owner yet");
         assert!(!is_new("one")?);
         assert!(is_new("two")?);
         assert!(!is_new("two")?);

@@ -1,4 +1,4 @@
-//! Every check. Later ones run although an earlier one failed; the end tells which.
+//! Runs every check, also after one failed; the summary at the end lists the failures.
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Also those of what is built only by `cargo xtask bench`.
+/// All lock files, also those of workspaces that only `cargo xtask bench` builds.
 fn locks(workspace: &Workspace) -> anyhow::Result<()> {
     for manifest in MANIFESTS {
         cmd!(workspace.shell, "cargo update --quiet --workspace --locked --manifest-path {manifest}").run()?;
@@ -74,7 +74,7 @@ fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {
     cmd!(workspace.shell, "cargo clippy --locked --workspace --all-targets -- -D warnings").run()?;
-    // What only `cargo xtask bench` builds uses what the tests share.
+    // Only `cargo xtask bench` builds this workspace, which shares code with the tests.
     Ok(cmd!(workspace.shell, "cargo clippy --locked --manifest-path tests/bench/Cargo.toml -- -D warnings").run()?)
 }
 
@@ -124,7 +124,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
         .run()?;
     }
     {
-        // What the scenes log in to the database and serve sessions with.
+        // The libraries with which the scenes log in to the database and serve sessions.
         let _in_live = shell.push_dir(installed.path().join("live"));
         cmd!(shell, "npm ci --loglevel=error").run()?;
     }

@@ -1,5 +1,5 @@
-//! A compiler for `wasm32-unknown-unknown`: the one that is there, else the target by rustup, else, where rustup is to
-//! download nothing (`RUSTUP_AUTO_INSTALL=0`), Debian's compiler and the sources of its standard library.
+//! Finds a compiler for `wasm32-unknown-unknown`: the installed one, else the target by rustup, else, where rustup must not
+//! download (`RUSTUP_AUTO_INSTALL=0`), Debian's compiler and the sources of its standard library.
 
 use std::path::{Path, PathBuf};
 
@@ -72,8 +72,8 @@ impl Compiler {
         matches!(self, Self::Installed)
     }
 
-    /// `cargo build` with this compiler, for the target, into a folder of its own: two compilers in one folder would
-    /// build each other's work anew.
+    /// `cargo build` with this compiler, for the target, into a folder of its own: in one folder, two compilers would
+    /// rebuild each other's crates.
     pub(crate) fn build<'s>(&self, shell: &'s Shell, target: &Path) -> Cmd<'s> {
         // RUSTFLAGS in the environment would silently replace the flags of the target.
         let build = cmd!(shell, "cargo build --locked --target {TARGET}").env_remove("RUSTFLAGS");

@@ -16,8 +16,7 @@ const METRICS = [
 
 /**
  * Returns a function that makes one line in the embedded metric format, to be written to the log as it is, every minute
- * say. Fetches are counted since the line before. Before `initializeSecrets()` was called there
- * is no line.
+ * say. Fetches are counted since the previous line. Before `initializeSecrets()` was called it returns no line.
  */
 export function embeddedMetrics({
   namespace = 'Permisos/Secrets',

@@ -32,7 +32,7 @@ const listeners = new Set<(event: SecretsEvent) => void>();
  */
 export async function initializeSecrets(options?: SecretsOptions): Promise<Secrets> {
   const document = documentOf(options ?? {});
-  // The instance may have been closed by itself.
+  // The application may have closed the instance itself.
   if (opening?.secrets.isClosed) opening = current = undefined;
   if (opening && options !== undefined && !isSame(document, opening.options)) {
     const message =
@@ -70,7 +70,7 @@ function open(document: string, options: SecretsOptions): NonNullable<typeof ope
   return { options: document, secrets, loaded: load() };
 }
 
-/** Also where the options stand in another order. */
+/** Whether the options are the same, in whatever order. */
 function isSame(document: string, other: string): boolean {
   return document === other || isDeepStrictEqual(JSON.parse(document), JSON.parse(other));
 }
@@ -132,7 +132,7 @@ export function getHealth(): Health {
   return opening?.secrets.health() ?? failed ?? ready().health();
 }
 
-/** Calls the listener with each event, also of secrets initialized later. Returns what ends it. */
+/** Calls the listener with each event, also of secrets initialized later. Returns a function that ends this. */
 export function onSecretsEvent(listener: (event: SecretsEvent) => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

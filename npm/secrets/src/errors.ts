@@ -23,7 +23,7 @@ export interface Violation {
   readonly message: string;
 }
 
-/** An error as the addon tells it. */
+/** An error as the addon returns it. */
 export interface ErrorDocument {
   code: ErrorCode;
   retryable: boolean;

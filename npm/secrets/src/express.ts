@@ -10,7 +10,7 @@ interface ResponseLike {
 }
 
 /**
- * Answers 200 while every required service can be read, also if some are degraded, else 503; never with a value. The
+ * Responds with 200 while every required service can be read, also if some are degraded, else 503; never with a value. The
  * body is `{ status, services }`; with `details` it is the whole of `getHealth()`, which names secrets, versions and
  * regions and belongs behind a login.
  */

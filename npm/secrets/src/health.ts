@@ -1,4 +1,4 @@
-/** Health and events, as the engine tells them. Neither holds a value. */
+/** Health and events, as the engine reports them. Neither holds a value. */
 
 import type { ErrorCode, Violation } from './errors.js';
 

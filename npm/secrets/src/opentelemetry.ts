@@ -21,8 +21,8 @@ type Observe<Observable> = (result: {
 
 /**
  * Makes an instrument of every metric. They are observed when the meter's reader collects; before `initializeSecrets()`
- * was called they have no values. Returns what ends it: call it once the secrets are closed, or the reader goes on telling
- * what was observed last.
+ * was called they have no values. Returns a function that ends it: call it once the secrets are closed, or the reader goes
+ * on reporting the last values.
  */
 export function observeSecrets<Observable>(
   meter: MeterLike<Observable>,

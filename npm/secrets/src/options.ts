@@ -42,7 +42,7 @@ export interface SecretsOptions {
   ttl?: number;
   /** How long past `ttl` a value is still served while AWS cannot be reached. Default: 86400. */
   staleIfError?: number;
-  /** How long the keys of before a rotation are honoured. Default: 86400. */
+  /** How long the previous keys are honoured after a rotation. Default: 86400. */
   previousFor?: number;
   /** Whether environment variables stand in when retrieval fails. Default: true. */
   environmentFallback?: boolean;
@@ -57,7 +57,7 @@ export interface SecretsOptions {
   region?: string;
   /** The regions in order: the primary, then replicas. */
   regions?: readonly string[];
-  /** Another endpoint than AWS's, e.g. of a VPC or an emulator; may hold `{region}`. */
+  /** An endpoint other than AWS's, e.g. of a VPC or an emulator; may hold `{region}`. */
   endpointUrl?: string;
   /** A profile of the AWS configuration files. */
   profile?: string;

@@ -1,4 +1,4 @@
-/** What `require` answers: an object of plain values. As a module's exports each would be a getter, made at every start. */
+/** What `require` returns: an object of plain values. As a module's exports each would be a getter, made at every start. */
 
 import { defineSecret } from './configs.js';
 import {

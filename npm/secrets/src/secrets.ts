@@ -30,7 +30,7 @@ export interface SecretRead<Config = unknown> {
   readonly freshness: Freshness;
   /** None from the environment. */
   readonly versionId: string | undefined;
-  /** The config of before the last rotation, while it is honoured. */
+  /** The config before the last rotation, while it is honoured. */
   readonly previous: Config | undefined;
 }
 
@@ -40,7 +40,7 @@ export type ServiceLike = Service | SecretDefinition | `${string}/${string}`;
 /** Every event of all secrets is published here, for those who watch an application without changing it. */
 let events: Channel | undefined;
 
-/** Node loads the module now: later than at the start, where everybody waits. */
+/** Loads the module now, and not at start-up, while the application waits. */
 function eventChannel(): Channel {
   const { channel } = require('node:diagnostics_channel') as typeof import('node:diagnostics_channel');
   return (events ??= channel('permisos:secrets:event'));
@@ -81,13 +81,15 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     super();
     const document = documentOf(options);
     const variables = variablesOf(native.variableNames(document), options?.env ?? process.env);
-    const { secrets, error } = native.openSecrets(document, variables, (kind, content) => this.#told(kind, content));
+    const { secrets, error } = native.openSecrets(document, variables, (kind, content) =>
+      this.#receive(kind, content),
+    );
     if (!secrets) throw toError(JSON.parse(error ?? '') as ErrorDocument);
     this.#native = secrets;
   }
 
   /**
-   * Opens and loads secrets: one call to Secrets Manager for all. The listener is told of every event, from the first.
+   * Opens and loads secrets: one call to Secrets Manager for all. The listener gets every event, from the first.
    * @throws {SecretsError} that lists everything wrong with the options, or every required service that cannot be read.
    */
   static async open(options: SecretsOptions = {}, listener?: (event: SecretsEvent) => void): Promise<Secrets> {
@@ -218,7 +220,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
           const { step, waitMs = 0 } = retry.next(versionId ?? null, this.read('database').versionId ?? null);
           if (step === 'give-up') throw error;
           if (step === 'wait') await new Promise((resolve) => setTimeout(resolve, waitMs));
-          // A failed refresh is told as an event; the budget decides when to give up.
+          // A failed refresh emits an event; the budget decides when to give up.
           if (step === 'refresh') await this.refresh('database').catch(() => {});
           next = step;
         }
@@ -282,13 +284,13 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     return entry;
   }
 
-  #told(kind: 'changed' | 'event' | 'lagged', content: string): void {
+  #receive(kind: 'changed' | 'event' | 'lagged', content: string): void {
     if (kind === 'changed') this.#forget(content);
     else if (kind === 'lagged') this.#forgetAll();
-    else this.#tell(JSON.parse(content) as SecretsEvent);
+    else this.#publish(JSON.parse(content) as SecretsEvent);
   }
 
-  #tell(event: SecretsEvent): void {
+  #publish(event: SecretsEvent): void {
     (events ?? eventChannel()).publish(event);
     for (const name of ['event', event.type] as const) {
       for (const listener of (this as EventEmitter).rawListeners(name)) attempt(() => listener.call(this, event));
@@ -350,7 +352,7 @@ function isLoginFailure(error: unknown): boolean {
   return false;
 }
 
-/** A listener's mistake is neither the application's end nor the other listeners'. */
+/** A listener that throws must neither end the application nor keep other listeners from the event. */
 export function attempt(listener: () => void): void {
   try {
     listener();
