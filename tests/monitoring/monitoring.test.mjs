@@ -1,4 +1,4 @@
-// What is told to monitoring, through the real libraries: names and values as documented, and never a secret.
+// What monitoring receives through the real libraries: names and values as documented, and never a secret.
 
 import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
@@ -180,7 +180,7 @@ test('before initialize there is nothing to tell, and the health is 503', async 
   assert.doesNotMatch(await register.metrics(), /^permisos_secrets_\w+\{/m);
   assert.equal(embeddedMetrics()(), undefined);
   assert.equal((await ask(t, healthHandler())).status, 503);
-  // A start that fails is told.
+  // A start that fails shows in health.
   await assert.rejects(initializeSecrets({ source: 'environment', services: ['redis'], env: {} }));
   assert.match(await register.metrics(), /^permisos_secrets_unavailable\{environment="development",service="redis"\} 1$/m);
   assert.equal(JSON.parse(embeddedMetrics()()).UnavailableServices, 1);

@@ -12,7 +12,7 @@ use permisos_secrets_testkit::fleet::{BATCH_QUOTA, GET_QUOTA, Report, Scenario, 
 use plotters::prelude::*;
 
 const FLEETS: [u32; 3] = [1, 1_000, 100_000];
-/// A quarter of an hour, in the middle of the second refresh: between refreshes nobody would notice it.
+/// A quarter of an hour, in the middle of the second refresh: between refreshes an outage has no effect.
 const OUTAGE: (u64, u64) = (6600, 7500);
 const END: u64 = 9000;
 /// Hours in a month, as AWS counts.

@@ -20,8 +20,8 @@ pub trait Open {
     fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>;
 }
 
-/// An engine driven as the client's driver does it: changes are published first, then events told; reads are answered
-/// from what is published, without the engine.
+/// An engine driven as the client's driver does it: it publishes changes first, then events; reads return what is
+/// published, without the engine.
 pub struct Driven<O>(RefCell<State>, PhantomData<O>);
 
 struct State {

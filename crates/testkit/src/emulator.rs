@@ -1,6 +1,6 @@
 //! An emulated AWS in a process of its own, on a port that the system chose.
 
-#![expect(clippy::missing_panics_doc, reason = "each panics if the emulator does not do what it is told")]
+#![expect(clippy::missing_panics_doc, reason = "each panics if the emulator does not do what it is asked for")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

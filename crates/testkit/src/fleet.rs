@@ -17,7 +17,7 @@ pub const GET_QUOTA: u32 = 10_000;
 /// The AWS SDK tries a failed call once more.
 const ATTEMPTS: u32 = 2;
 const SECOND: u64 = 1000;
-/// Long ago: nobody asks for AWSPREVIOUS.
+/// Long after the versions were created: no engine asks for AWSPREVIOUS.
 const STARTED_AT: u64 = 1_790_000_000_000;
 
 /// What happens, in seconds of virtual time.

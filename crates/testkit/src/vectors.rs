@@ -36,8 +36,8 @@ pub trait Subject: Sized {
 ///
 /// # Panics
 ///
-/// If any fails, with the rule, the file and what differs. With `BLESS=1` the expectations of the payload vectors are
-/// written anew instead.
+/// If any fails, with the rule, the file and what differs. With `BLESS=1` it updates the expectations of the payload vectors
+/// instead.
 pub fn run_all<S: Subject>() -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
     let standard = load(&root.join("standard.json"));
@@ -233,7 +233,7 @@ fn play<S: Subject>(
     }
     if let Some(expected) = step.get("events") {
         let events = std::iter::from_fn(|| engine.poll_event()).enumerate();
-        let events: Value = events.map(|(index, event)| told(&expected[index], event)).collect();
+        let events: Value = events.map(|(index, event)| shortened(&expected[index], event)).collect();
         subset("events", expected, &events)?;
     }
     if let Some(expected) = step.get("loaded") {
@@ -250,8 +250,8 @@ fn play<S: Subject>(
     Ok(())
 }
 
-/// An event as it is expected: whole where an object is, else by its type and service.
-fn told(expected: &Value, event: Value) -> Value {
+/// An event in the form that the vector expects: whole if that is an object, else its type and service.
+fn shortened(expected: &Value, event: Value) -> Value {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if expected.is_object() { event } else { format!("{} {}", text(&event["type"]), text(&event["service"])).into() }
 }

@@ -159,15 +159,15 @@ test('options in another order are the same', async () => {
 
 test('a listener that throws silences no other', async (t) => {
   const warnings = t.mock.method(process, 'emitWarning', () => {});
-  const told = [];
+  const received = [];
   const throws = () => {
     throw new Error('a mistake');
   };
-  const ends = [esm.onSecretsEvent(throws), esm.onSecretsEvent(({ service }) => told.push(service))];
+  const ends = [esm.onSecretsEvent(throws), esm.onSecretsEvent(({ service }) => received.push(service))];
   t.after(() => ends.forEach((end) => end()));
   await initializeSecrets({ ...options, services: ['redis'] });
   await new Promise(setImmediate);
-  assert.deepEqual(told, ['redis']);
+  assert.deepEqual(received, ['redis']);
   assert.equal(warnings.mock.callCount(), 1);
 });
 

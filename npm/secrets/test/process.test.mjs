@@ -87,7 +87,7 @@ test('what happens is told, and a listener that throws ends nothing', async () =
 });
 
 test('a load under way keeps Node alive until it ends', async () => {
-  // Nobody listens on port 1: the fetch fails, which takes the SDK's second attempt.
+  // No server listens on port 1: the fetch fails, which takes the SDK's second attempt.
   const { stdout } = await run(`
     import { Secrets } from '@permisos/secrets';
     ${openAt('http://127.0.0.1:1')}.catch((error) => console.log(error.code, error.retryable));
@@ -161,6 +161,6 @@ test('an error that ends the process lists everything, and each violation not fo
   assert.match(stderr, /^InvalidSecretError: 6 services have no usable config$/m);
   assert.match(stderr, /GOVT_USERNAME is required/);
   assert.ok(stderr.split('GOVT_USERNAME is required').length <= 3, stderr);
-  // The code of the whole is told, and no property of its parts.
+  // Node prints the code of the whole error, and no property of its parts.
   assert.equal(stderr.split("code: 'SECRETS_").length, 2, stderr);
 });

@@ -110,9 +110,9 @@ function play(engine, step, underWay, where) {
   if (step.events) {
     const events = [];
     for (let event; (event = engine.pollEvent()); ) events.push(JSON.parse(event));
-    const told = (event, index) =>
+    const shortened = (event, index) =>
       typeof step.events[index] === 'object' ? event : `${event.type} ${event.service}`;
-    assertSubset(events.map(told), step.events, where);
+    assertSubset(events.map(shortened), step.events, where);
   }
   if (step.loaded !== undefined) {
     const loaded = engine.loaded(now);

@@ -38,11 +38,11 @@ enum Misdeed {
     FetchForEver,
     /// Asks for nothing, again and again.
     FetchNothing,
-    /// Asks for the secret of a service that nobody asked for.
+    /// Fetches the secret of a service that the options do not name.
     FetchAnother,
-    /// Goes on holding its value once closed, and tells nobody that anything has changed.
+    /// Still holds its value once closed, and reports no change.
     IgnoreClose,
-    /// Tells of an event that is long.
+    /// Emits an event that is too long.
     LongEvent,
     /// Answers for the database with the config of another service, as its value, the one before, or the fallback.
     WrongConfig,

@@ -7,7 +7,7 @@ struct Trap;
 impl Guest for Trap {
     fn run(_: String) -> Result<String, String> {
         let database = config::get_database_config().map_err(failed)?;
-        panic!("nobody is to see {}", database.password);
+        panic!("no host may show {}", database.password);
     }
 }
 
