@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::event::EventKind;
 use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
-use crate::options::{CustomSecret, Options};
+use crate::options::{CustomSecret, Options, SourceKind};
 use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Parsed};
 use crate::sealed::{Item, Sealed};
@@ -82,6 +82,8 @@ pub(crate) struct Flight {
     pub(crate) due: Option<Timestamp>,
     pub(crate) under_way: Option<FetchId>,
     pub(crate) failures: u32,
+    /// No forced fetch was answered yet: the one under way is forced, else the next.
+    pub(crate) wants_newest: bool,
 }
 
 impl Flight {
@@ -243,6 +245,7 @@ impl Slot {
         }
         self.forced_at = Some(now);
         self.is_forced = true;
+        self.current.wants_newest = true;
         self.current.due = Some(now);
         true
     }
@@ -343,7 +346,10 @@ impl Slot {
 
     /// Takes in the current version.
     pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
-        self.is_forced = false;
+        // A refresh that joined a planned fetch of the agent was answered from its cache.
+        let is_cached = around.options.source == SourceKind::Agent && !self.current.wants_newest && result.is_ok();
+        let is_forced_again = std::mem::take(&mut self.is_forced) && is_cached;
+        self.current.wants_newest &= result.is_err();
         match result {
             Ok(payload) if self.is_lagging(&payload, around) => {
                 let region = payload.region.unwrap_or_default();
@@ -355,6 +361,9 @@ impl Slot {
                 Err(violations) => self.reject(&payload, violations, around),
             },
             Err(failure) => self.fail(&failure, around),
+        }
+        if is_forced_again {
+            self.force(around.now);
         }
     }
 
@@ -485,6 +494,8 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
+        // Where nothing is held, a value of the source's cache is better than none.
+        self.current.wants_newest &= self.entry.is_some();
         self.failure = Some(self.explain(failure));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
