@@ -496,7 +496,7 @@ impl Slot {
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
         // Where nothing is held, a value of the source's cache is better than none.
         self.current.wants_newest &= self.entry.is_some();
-        self.failure = Some(self.explain(failure));
+        self.failure = Some(self.explain(failure, around.options.source));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
             self.rejection = None;
@@ -593,10 +593,17 @@ impl Slot {
         }
     }
 
-    /// The source says what happened; what to do about it is the same for every source.
-    fn explain(&self, failure: &Failure) -> Error {
+    /// The source says what happened. What to do about it is decided here: behind the agent it is the agent that has a
+    /// role.
+    fn explain(&self, failure: &Failure, source: SourceKind) -> Error {
         let Self { service, secret_id, .. } = self;
+        let is_agent = source == SourceKind::Agent;
         let advice = match failure.kind {
+            ErrorKind::AccessDenied if is_agent => format!(
+                "grant the agent's role secretsmanager:DescribeSecret and secretsmanager:GetSecretValue on {}, and \
+                 kms:Decrypt where its key is your own",
+                secret_id.resource()
+            ),
             ErrorKind::AccessDenied => format!(
                 "grant the role secretsmanager:GetSecretValue on {}, and kms:Decrypt where its key is your own",
                 secret_id.resource()
@@ -610,6 +617,10 @@ impl Slot {
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
+            ErrorKind::Unauthenticated if is_agent => {
+                "give this process the token that the agent was started with, and the agent valid credentials"
+                    .to_owned()
+            }
             ErrorKind::Unauthenticated => "give the process credentials: the instance's or task's role, a profile, \
                  or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; renew them if they expired"
                 .to_owned(),
