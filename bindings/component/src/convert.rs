@@ -348,10 +348,11 @@ impl IntoWit for core::Fetch {
 
     fn into_wit(self) -> wit::Fetch {
         let Self { id, requests } = self;
-        let request = |core::Request { service, secret_id, stage }| wit::Request {
+        let request = |core::Request { service, secret_id, stage, forced }| wit::Request {
             service: core::ServiceId::into_wit(service),
             secret_id: secret_id.to_string(),
             stage: core::Stage::into_wit(stage),
+            forced,
         };
         wit::Fetch { id: id.0, requests: requests.into_iter().map(request).collect() }
     }

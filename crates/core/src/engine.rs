@@ -109,7 +109,8 @@ impl Engine {
             for (flight, stage) in [(&mut slot.current, Stage::Current), (&mut slot.before, Stage::Previous)] {
                 if flight.is_due(now) {
                     flight.depart(id);
-                    requests.push(Request { service: service.clone(), secret_id: slot.secret_id.clone(), stage });
+                    let (service, secret_id) = (service.clone(), slot.secret_id.clone());
+                    requests.push(Request { service, secret_id, stage, forced: flight.wants_newest });
                 }
             }
         }

@@ -56,7 +56,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
-    /// The AWS Secrets Manager Agent, or the Lambda extension, on localhost.
+    /// The AWS Workload Credentials Provider (once AWS Secrets Manager Agent), or the Lambda extension, on localhost.
     Agent,
     /// AWS Secrets Manager.
     Aws,

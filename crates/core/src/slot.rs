@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::event::EventKind;
 use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
-use crate::options::{CustomSecret, Options};
+use crate::options::{CustomSecret, Options, SourceKind};
 use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Parsed};
 use crate::sealed::{Item, Sealed};
@@ -82,6 +82,8 @@ pub(crate) struct Flight {
     pub(crate) due: Option<Timestamp>,
     pub(crate) under_way: Option<FetchId>,
     pub(crate) failures: u32,
+    /// No forced fetch was answered yet: the one under way is forced, else the next.
+    pub(crate) wants_newest: bool,
 }
 
 impl Flight {
@@ -243,6 +245,7 @@ impl Slot {
         }
         self.forced_at = Some(now);
         self.is_forced = true;
+        self.current.wants_newest = true;
         self.current.due = Some(now);
         true
     }
@@ -343,7 +346,10 @@ impl Slot {
 
     /// Takes in the current version.
     pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
-        self.is_forced = false;
+        // A refresh that joined a planned fetch of the agent was answered from its cache.
+        let is_cached = around.options.source == SourceKind::Agent && !self.current.wants_newest && result.is_ok();
+        let is_forced_again = std::mem::take(&mut self.is_forced) && is_cached;
+        self.current.wants_newest &= result.is_err();
         match result {
             Ok(payload) if self.is_lagging(&payload, around) => {
                 let region = payload.region.unwrap_or_default();
@@ -355,6 +361,9 @@ impl Slot {
                 Err(violations) => self.reject(&payload, violations, around),
             },
             Err(failure) => self.fail(&failure, around),
+        }
+        if is_forced_again {
+            self.force(around.now);
         }
     }
 
@@ -485,6 +494,8 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
+        // Where nothing is held, a value of the source's cache is better than none.
+        self.current.wants_newest &= self.entry.is_some();
         self.failure = Some(self.explain(failure, around.options));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
@@ -582,13 +593,21 @@ impl Slot {
         }
     }
 
-    /// The source says what happened; what to do about it is the same for every source.
+    /// The source says what happened. What to do about it is decided here: behind the agent it is the agent that has a
+    /// role.
     fn explain(&self, failure: &Failure, options: &Options) -> Error {
         let Self { service, secret_id, .. } = self;
+        let is_agent = options.source == SourceKind::Agent;
+        let resource = || secret_id.resource(options.connection.regions.first().map_or("", String::as_str));
         let advice = match failure.kind {
+            ErrorKind::AccessDenied if is_agent => format!(
+                "grant the agent's role secretsmanager:DescribeSecret and secretsmanager:GetSecretValue on {}, and \
+                 kms:Decrypt where its key is your own",
+                resource()
+            ),
             ErrorKind::AccessDenied => format!(
                 "grant the role secretsmanager:GetSecretValue on {}, and kms:Decrypt where its key is your own",
-                secret_id.resource(options.connection.regions.first().map_or("", String::as_str))
+                resource()
             ),
             ErrorKind::DecryptionFailed => {
                 "check that the secret's KMS key is enabled and that its policy lets the role decrypt".to_owned()
@@ -599,6 +618,10 @@ impl Slot {
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
+            ErrorKind::Unauthenticated if is_agent => {
+                "give this process the token that the agent was started with, and the agent valid credentials"
+                    .to_owned()
+            }
             ErrorKind::Unauthenticated => {
                 "give the process valid credentials; the next fetch takes them without a restart".to_owned()
             }

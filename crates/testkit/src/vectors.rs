@@ -182,6 +182,11 @@ fn play<S: Subject>(
         let fetch = engine.poll_fetch(now);
         let asked: Value = fetch.iter().filter_map(|fetch| fetch["requests"].as_array()).flatten().map(key).collect();
         same("fetch", expected, &asked)?;
+        if let Some(expected) = step.get("forced") {
+            let requests = fetch.iter().filter_map(|fetch| fetch["requests"].as_array()).flatten();
+            let forced: Value = requests.filter(|request| request["forced"] == true).map(key).collect();
+            same("forced", expected, &forced)?;
+        }
         under_way.extend(fetch);
     }
     if let Some(answers) = step.get("answer") {

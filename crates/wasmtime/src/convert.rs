@@ -506,11 +506,12 @@ impl FromWit<wit::SnapshotFile> for core::SnapshotFile {
 /// Fails on names that no engine of ours answers: the component is not to be trusted with its own.
 pub(crate) fn fetch(it: wit::Fetch) -> Result<core::Fetch, Error> {
     let wit::Fetch { id, requests } = it;
-    let request = |wit::Request { service, secret_id: id, stage }| {
+    let request = |wit::Request { service, secret_id: id, stage, forced }| {
         Ok(core::Request {
             service: core::ServiceId::from_wit(service),
             secret_id: secret_id(&id)?,
             stage: core::Stage::from_wit(stage),
+            forced,
         })
     };
     Ok(core::Fetch { id: core::FetchId(id), requests: requests.into_iter().map(request).collect::<Result<_, _>>()? })

@@ -84,7 +84,9 @@ function play(engine, step, underWay, where) {
   if (step.fetch) {
     const fetch = JSON.parse(engine.pollFetch(now) ?? 'null');
     const key = ({ service, stage }) => (stage === 'AWSCURRENT' ? service : `${service}@${stage}`);
-    assert.deepEqual(fetch?.requests.map(key) ?? [], step.fetch, where);
+    const requests = fetch?.requests ?? [];
+    assert.deepEqual(requests.map(key), step.fetch, where);
+    if (step.forced) assert.deepEqual(requests.filter(({ forced }) => forced).map(key), step.forced, where);
     if (fetch) underWay.push(fetch);
   }
   if (step.answer) {

@@ -140,6 +140,7 @@ impl GuestEngine for Engine {
             service: ServiceId::BuiltIn(service),
             secret_id: "test/database".to_owned(),
             stage: Stage::Current,
+            forced: false,
         };
         let requests = match self.misdeed {
             Misdeed::FetchForEver => vec![request(Service::Database)],
