@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request as HttpRequest, StatusCode};
@@ -17,15 +18,14 @@ use permisos_secrets_core::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::task::JoinSet;
 use url::{Host, Url};
 
+use crate::flights::in_flight;
 use crate::table;
 
 /// Secrets Manager's 64 KiB, escaped as JSON, with room for the rest.
 const BODY_LIMIT: usize = 512 * 1024;
 const DEFAULT_PORT: u16 = 2773;
-const CONCURRENCY: usize = 8;
 const TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 /// Fetches from the agent. The agent has a cache of its own (300 s by default), so a rotation is seen that much later;
@@ -69,25 +69,15 @@ impl AgentSource {
     }
 
     async fn fetch_all(&self, fetch: &Fetch) -> Fetched {
-        let (mut outcomes, mut calls) = (vec![], vec![]);
-        for chunk in fetch.requests.chunks(CONCURRENCY) {
-            let mut flights = JoinSet::new();
-            for request in chunk.iter().cloned() {
-                let agent = self.0.clone();
-                flights.spawn(async move {
-                    let started = Instant::now();
-                    let result = agent.get(&request).await;
-                    let error = result.as_ref().err().map(|failure| failure.kind);
-                    let duration = Some(started.elapsed());
-                    let outcome = Outcome { service: request.service, stage: request.stage, result };
-                    (outcome, Call { operation: Operation::GetSecretValue, error, duration })
-                });
-            }
-            for (outcome, call) in flights.join_all().await {
-                outcomes.push(outcome);
-                calls.push(call);
-            }
-        }
+        let flights = fetch.requests.iter().map(|request| async move {
+            let started = Instant::now();
+            let result = self.0.get(request).await;
+            let error = result.as_ref().err().map(|failure| failure.kind);
+            let duration = Some(started.elapsed());
+            let outcome = Outcome { service: request.service.clone(), stage: request.stage, result };
+            (outcome, Call { operation: Operation::GetSecretValue, error, duration })
+        });
+        let (outcomes, calls) = in_flight(flights.collect()).unzip().await;
         Fetched { id: fetch.id, outcomes, calls }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+mod flights;
 mod reach;
 mod signed;
 mod source;
