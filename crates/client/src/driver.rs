@@ -336,14 +336,17 @@ fn log(event: &Event) {
     let name = kind.name();
     match kind {
         EventKind::Failed { message, .. } => tracing::warn!(%service, "{name}: {message}"),
-        EventKind::Fallback { error, origin } => tracing::warn!(%service, ?origin, "{name}: {error}"),
+        EventKind::Fallback { error, origin, .. } => tracing::warn!(%service, ?origin, "{name}: {error}"),
         EventKind::Invalid { version_id, violations } => {
             tracing::error!(%service, version_id, ?violations, "{name}");
         }
         EventKind::Loaded { version_id, .. } => tracing::info!(%service, version_id, "{name}"),
         EventKind::Recovered { failures, .. } => tracing::info!(%service, failures, "{name}"),
-        EventKind::Refreshed { version_id } => tracing::debug!(%service, version_id, "{name}"),
+        EventKind::Refreshed { version_id, .. } => tracing::debug!(%service, version_id, "{name}"),
         EventKind::Rotated { from, to, .. } => tracing::info!(%service, from, to, "{name}"),
         EventKind::Stale { expires_in_ms, .. } => tracing::warn!(%service, expires_in_ms, "{name}"),
+    }
+    for warning in kind.warnings() {
+        tracing::warn!(%service, version_id = kind.version_id(), "warning: {warning}");
     }
 }

@@ -440,9 +440,11 @@ impl Slot {
                 if was_snapshot {
                     self.look_back(created_at, around);
                 }
+                let is_new = |warning: &Violation| !old.parsed.warnings.contains(warning);
+                let warnings = warnings.into_iter().filter(is_new).collect();
                 entry.parsed.config = old.parsed.config;
                 entry.payload.created_at = old.payload.created_at.or(entry.payload.created_at);
-                EventKind::Refreshed { version_id: to }
+                EventKind::Refreshed { version_id: to, warnings }
             }
             Some(old) => {
                 self.is_unsealed = true;
@@ -538,7 +540,8 @@ impl Slot {
         match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
             Ok(parsed) => {
                 if !self.is_absent() {
-                    around.events.push(EventKind::Fallback { error: failure.kind(), origin: Origin::Environment });
+                    let (error, warnings) = (failure.kind(), parsed.warnings.clone());
+                    around.events.push(EventKind::Fallback { error, origin: Origin::Environment, warnings });
                 }
                 self.fallback = Some(parsed);
             }
@@ -563,7 +566,8 @@ impl Slot {
         }
         match self.parse(&payload, around) {
             Ok(parsed) => {
-                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot });
+                let warnings = parsed.warnings.clone();
+                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot, warnings });
                 self.entry = Some(Entry {
                     parsed,
                     version_id: payload.version_id.as_str().into(),
