@@ -160,6 +160,8 @@ impl GuestEngine for Engine {
         (self.misdeed == Misdeed::LongEvent).then_some(Event { at: 0, service, kind })
     }
 
+    fn handle_clock(&self, _: u64, _: u64) {}
+
     fn handle_fetched(&self, _: u64, _: Fetched) {}
 
     fn loaded(&self, _: u64) -> Option<Result<(), Error>> {
