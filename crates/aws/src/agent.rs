@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings,
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
 use permisos_secrets::Source;
 use permisos_secrets_core::{
@@ -18,9 +19,9 @@ use permisos_secrets_core::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::task::JoinSet;
 use url::{Host, Url};
 
+use crate::flights::in_flight;
 use crate::network::{Cause, Client, Route, Unreachable};
 use crate::reach::failure;
 use crate::table;
@@ -29,7 +30,6 @@ use crate::table;
 const BODY_LIMIT: usize = 512 * 1024;
 const DEFAULT_PORT: &str = "2773";
 const PORT_VARIABLE: &str = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT";
-const CONCURRENCY: usize = 8;
 /// In the agent's own order.
 const TOKEN_VARIABLES: [&str; 3] = ["AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
 const TOKEN_FILE: &str = "/var/run/awssmatoken";
@@ -102,25 +102,15 @@ impl AgentSource {
     }
 
     async fn fetch_all(&self, fetch: &Fetch) -> Fetched {
-        let (mut outcomes, mut calls) = (vec![], vec![]);
-        for chunk in fetch.requests.chunks(CONCURRENCY) {
-            let mut flights = JoinSet::new();
-            for request in chunk.iter().cloned() {
-                let agent = self.0.clone();
-                flights.spawn(async move {
-                    let started = Instant::now();
-                    let result = agent.get(&request).await;
-                    let error = result.as_ref().err().map(|failure| failure.kind);
-                    let duration = Some(started.elapsed());
-                    let outcome = Outcome { service: request.service, stage: request.stage, result };
-                    (outcome, Call { operation: Operation::GetSecretValue, error, duration })
-                });
-            }
-            for (outcome, call) in flights.join_all().await {
-                outcomes.push(outcome);
-                calls.push(call);
-            }
-        }
+        let flights = fetch.requests.iter().map(|request| async move {
+            let started = Instant::now();
+            let result = self.0.get(request).await;
+            let error = result.as_ref().err().map(|failure| failure.kind);
+            let duration = Some(started.elapsed());
+            let outcome = Outcome { service: request.service.clone(), stage: request.stage, result };
+            (outcome, Call { operation: Operation::GetSecretValue, error, duration })
+        });
+        let (outcomes, calls) = in_flight(flights.collect()).unzip().await;
         Fetched { id: fetch.id, outcomes, calls }
     }
 }

@@ -13,6 +13,8 @@ pub trait Subject: Sized {
 
     /// Opens an engine, or says why not.
     fn open(options: &Value, variables: &Map<String, Value>) -> Result<Self, Value>;
+    /// What both clocks show.
+    fn handle_clock(&mut self, now: u64, wall: u64);
     /// What to fetch.
     fn poll_fetch(&mut self, now: u64) -> Option<Value>;
     /// What was fetched.
@@ -161,6 +163,10 @@ fn script<S: Subject>(vector: &Value, standard: &Value) -> Result<(), String> {
     let mut under_way = VecDeque::new();
     for (index, step) in vector["steps"].as_array().into_iter().flatten().enumerate() {
         let now = step["at"].as_u64().unwrap_or_default();
+        if let Some(ahead) = step["clock"].as_i64() {
+            let started_at = options["startedAt"].as_u64().unwrap_or_default();
+            engine.handle_clock(now, (started_at + now).saturating_add_signed(ahead));
+        }
         play(&mut engine, step, now, &mut under_way, standard)
             .map_err(|what| format!("step {index} at {now}: {what}"))?;
     }

@@ -577,9 +577,11 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
                 let wit_types::Failed { error, message, consecutive_failures, retry_in_ms } = failed;
                 Self::Failed { error: ErrorKind::from_wit(error), message, consecutive_failures, retry_in_ms }
             }
-            wit_types::EventKind::Fallback(wit_types::Fallback { error, origin }) => {
-                Self::Fallback { error: ErrorKind::from_wit(error), origin: core::Origin::from_wit(origin) }
-            }
+            wit_types::EventKind::Fallback(wit_types::Fallback { error, origin, warnings }) => Self::Fallback {
+                error: ErrorKind::from_wit(error),
+                origin: core::Origin::from_wit(origin),
+                warnings: list(warnings),
+            },
             wit_types::EventKind::Invalid(wit_types::Invalid { version_id, violations }) => {
                 Self::Invalid { version_id, violations: list(violations) }
             }
@@ -589,7 +591,9 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
             wit_types::EventKind::Recovered(wit_types::Recovered { failures, from_fallback }) => {
                 Self::Recovered { failures, from_fallback }
             }
-            wit_types::EventKind::Refreshed(version_id) => Self::Refreshed { version_id },
+            wit_types::EventKind::Refreshed(wit_types::Refreshed { version_id, warnings }) => {
+                Self::Refreshed { version_id, warnings: list(warnings) }
+            }
             wit_types::EventKind::Rotated(wit_types::Rotated { from, to, warnings }) => {
                 Self::Rotated { from, to, warnings: list(warnings) }
             }

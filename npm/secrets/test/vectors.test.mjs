@@ -32,7 +32,10 @@ for (const file of readdirSync(join(VECTORS, 'scripts'))) {
       const engine = NativeEngine.open(JSON.stringify(document), variables);
       assert.equal(typeof engine, 'object', engine);
       const underWay = [];
-      for (const [index, step] of steps.entries()) play(engine, step, underWay, `step ${index} at ${step.at}`);
+      for (const [index, step] of steps.entries()) {
+        if (step.clock !== undefined) engine.handleClock(step.at, document.startedAt + step.at + step.clock);
+        play(engine, step, underWay, `step ${index} at ${step.at}`);
+      }
     });
   }
 }
