@@ -1,12 +1,16 @@
-// The wall clock jumps (libfaketime, in a process of its own): lifetimes are measured on the monotonic clock.
+// The wall clock jumps (libfaketime, in a process of its own), as it does where a machine wakes up; and a process that is
+// stopped goes on.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isolateAws, startMoto } from './moto.mjs';
 import { createDatabase } from './scene.mjs';
@@ -25,7 +29,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('jumps of the wall clock change nothing', async () => {
+test('a jump of the wall clock costs at most one fetch and loses nothing', async () => {
   await createDatabase(moto, 'clock');
   const clock = join(folder, 'clock');
   await writeFile(clock, '+0');
@@ -38,7 +42,25 @@ test('jumps of the wall clock change nothing', async () => {
     FAKETIME_TIMESTAMP_FILE: clock,
   };
   const { stdout } = await promisify(execFile)(process.execPath, [scene, moto.url, clock], { env, timeout: 120_000 });
-  assert.match(stdout, /three clocks, one behaviour/);
+  assert.match(stdout, /three clocks, one fetch more/);
+});
+
+test('a process that was stopped for longer than a value lasts loses nothing', async () => {
+  await createDatabase(moto, 'stopped');
+  const scene = new URL('stopped.mjs', import.meta.url).pathname;
+  // A stopped process does not notice that this one has ended.
+  const command = ['--pdeathsig', 'KILL', process.execPath, scene, moto.url];
+  const child = spawn('setpriv', command, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'open');
+  child.kill('SIGSTOP');
+  await sleep(6000);
+  child.kill('SIGCONT');
+  await sleep(2000);
+  child.stdin.end();
+  assert.deepEqual(JSON.parse((await lines.next()).value), { failures: [], types: ['loaded', 'refreshed'] });
+  const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+  assert.equal(code, 0);
 });
 
 function faketime() {

@@ -348,10 +348,11 @@ impl IntoWit for core::Fetch {
 
     fn into_wit(self) -> wit::Fetch {
         let Self { id, requests } = self;
-        let request = |core::Request { service, secret_id, stage }| wit::Request {
+        let request = |core::Request { service, secret_id, stage, forced }| wit::Request {
             service: core::ServiceId::into_wit(service),
             secret_id: secret_id.to_string(),
             stage: core::Stage::into_wit(stage),
+            forced,
         };
         wit::Fetch { id: id.0, requests: requests.into_iter().map(request).collect() }
     }
@@ -408,9 +409,10 @@ impl IntoWit for core::EventKind {
                 let error = error.into_wit();
                 wit_types::EventKind::Failed(wit_types::Failed { error, message, consecutive_failures, retry_in_ms })
             }
-            Self::Fallback { error, origin } => wit_types::EventKind::Fallback(wit_types::Fallback {
+            Self::Fallback { error, origin, warnings } => wit_types::EventKind::Fallback(wit_types::Fallback {
                 error: error.into_wit(),
                 origin: origin.into_wit(),
+                warnings: list(warnings),
             }),
             Self::Invalid { version_id, violations } => {
                 wit_types::EventKind::Invalid(wit_types::Invalid { version_id, violations: list(violations) })
@@ -423,7 +425,9 @@ impl IntoWit for core::EventKind {
             Self::Recovered { failures, from_fallback } => {
                 wit_types::EventKind::Recovered(wit_types::Recovered { failures, from_fallback })
             }
-            Self::Refreshed { version_id } => wit_types::EventKind::Refreshed(version_id),
+            Self::Refreshed { version_id, warnings } => {
+                wit_types::EventKind::Refreshed(wit_types::Refreshed { version_id, warnings: list(warnings) })
+            }
             Self::Rotated { from, to, warnings } => {
                 wit_types::EventKind::Rotated(wit_types::Rotated { from, to, warnings: list(warnings) })
             }

@@ -10,7 +10,7 @@ mod bindings {
 
 use std::cell::RefCell;
 
-use permisos_secrets_core::{Config, Engine, Options, Read, Service, ServiceId, Timestamp, Variables};
+use permisos_secrets_core::{Config, Engine, Options, Read, Service, ServiceId, Timestamp, UnixTime, Variables};
 
 use bindings::exports::permisos::secrets::engine::{
     self as wit, CustomConfig, DatabaseConfig, EmailConfig, Error, Event, Fetch, Fetched, GovernmentPortalConfig,
@@ -87,6 +87,10 @@ impl GuestEngine for Resource {
 
     fn services(&self) -> Vec<wit::ServiceId> {
         self.0.borrow().options().service_ids().map(IntoWit::into_wit).collect()
+    }
+
+    fn handle_clock(&self, now: u64, wall: u64) {
+        self.0.borrow_mut().handle_clock(Timestamp(now), UnixTime(wall));
     }
 
     fn poll_fetch(&self, now: u64) -> Option<Fetch> {

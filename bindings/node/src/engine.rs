@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use napi::bindgen_prelude::Either;
 use napi::{Env, JsString, Status};
 use napi_derive::napi;
-use permisos_secrets_core::{Engine, Options, Read, Refresh, Timestamp};
+use permisos_secrets_core::{Engine, Options, Read, Refresh, Timestamp, UnixTime};
 
 use crate::json;
 
@@ -24,6 +24,12 @@ impl NativeEngine {
             Ok((options, variables)) => Either::A(NativeEngine(Engine::new(options, variables))),
             Err(error) => Either::B(json::text(&error)),
         }
+    }
+
+    /// Takes in what both clocks show, the wall clock in milliseconds since 1970.
+    #[napi]
+    pub fn handle_clock(&mut self, now: f64, wall: f64) {
+        self.0.handle_clock(timestamp(now), UnixTime(timestamp(wall).0));
     }
 
     /// What to fetch now.

@@ -361,7 +361,7 @@ impl Admin {
         let Inner { connection, clients } = &*self.0;
         let make = || async {
             let region = connection.regions.first().map(String::as_str);
-            let mut reached = reach(connection, region, None).await.map_err(plain)?;
+            let mut reached = Box::pin(reach(connection, region, None)).await.map_err(plain)?;
             let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&reached.config);
             let mut sts = aws_sdk_sts::config::Builder::from(&reached.config);
             if let Some(url) = &reached.endpoint_url {

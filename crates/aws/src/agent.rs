@@ -1,54 +1,81 @@
-//! The AWS Secrets Manager Agent, or the Lambda extension, over HTTP on this machine.
+//! The AWS Workload Credentials Provider (once AWS Secrets Manager Agent), or the Lambda extension, over HTTP on this
+//! machine.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::{Request as HttpRequest, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Limited};
 use permisos_secrets::Source;
 use permisos_secrets_core::{
     Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, UnixTime,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::task::JoinSet;
+use serde_json::Value;
 use url::{Host, Url};
 
+use crate::flights::in_flight;
+use crate::network::{Cause, Client, Route, Unreachable};
+use crate::reach::failure;
 use crate::table;
 
 /// Secrets Manager's 64 KiB, escaped as JSON, with room for the rest.
 const BODY_LIMIT: usize = 512 * 1024;
-const DEFAULT_PORT: u16 = 2773;
-const CONCURRENCY: usize = 8;
+const DEFAULT_PORT: &str = "2773";
+const PORT_VARIABLE: &str = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT";
+/// In the agent's own order.
+const TOKEN_VARIABLES: [&str; 3] = ["AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
 const TOKEN_FILE: &str = "/var/run/awssmatoken";
+/// How long an agent that does not know `refreshNow` is not asked with it: the one that follows it may.
+const REFUSAL: Duration = Duration::from_mins(5);
+/// What the Lambda extension answers until it runs.
+const NOT_READY: &str = "not ready to serve traffic";
 
-/// Fetches from the agent. The agent has a cache of its own (300 s by default), so a rotation is seen that much later;
-/// asking it to refresh each time would make it useless.
+/// Fetches from the agent. The agent has a cache of its own (300 s by default), so a planned fetch sees a rotation that
+/// much later; a forced one goes past it.
 #[derive(Clone)]
 pub struct AgentSource(Arc<Agent>);
 
 struct Agent {
     endpoint: Result<Url, Failure>,
     timeout: Duration,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    /// Uses no proxy: what is on this machine is not asked for through another.
+    connector: SharedHttpConnector,
+    /// The role that the agent assumes.
+    role_arn: Option<String>,
     /// As in `AWS_TOKEN`; none: look for it.
     token: Option<SecretString>,
+    /// When it refused `refreshNow` last.
+    refused_refresh: Mutex<Option<Instant>>,
 }
 
 /// `GetSecretValue`'s answer, as the agent passes it on.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Value {
+struct Stored {
     secret_string: Option<String>,
     version_id: String,
-    /// Seconds since 1970, or a date as text, depending on the agent's version.
-    created_date: Option<serde_json::Value>,
+    /// Seconds since 1970, as a number or as text, or a date.
+    created_date: Option<Value>,
+}
+
+/// What the agent answered.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+/// A token, and where it comes from.
+struct Token {
+    text: SecretString,
+    origin: String,
 }
 
 impl AgentSource {
@@ -64,30 +91,26 @@ impl AgentSource {
     }
 
     fn connected(connection: &Connection, token: Option<SecretString>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self(Arc::new(Agent { endpoint: endpoint(connection), timeout: connection.timeout, client, token }))
+        Self(Arc::new(Agent {
+            endpoint: endpoint(connection),
+            timeout: connection.timeout,
+            connector: Client::new(Route::Direct, None).connector(&HttpConnectorSettings::default()),
+            role_arn: connection.role_arn.clone(),
+            token,
+            refused_refresh: Mutex::default(),
+        }))
     }
 
     async fn fetch_all(&self, fetch: &Fetch) -> Fetched {
-        let (mut outcomes, mut calls) = (vec![], vec![]);
-        for chunk in fetch.requests.chunks(CONCURRENCY) {
-            let mut flights = JoinSet::new();
-            for request in chunk.iter().cloned() {
-                let agent = self.0.clone();
-                flights.spawn(async move {
-                    let started = Instant::now();
-                    let result = agent.get(&request).await;
-                    let error = result.as_ref().err().map(|failure| failure.kind);
-                    let duration = Some(started.elapsed());
-                    let outcome = Outcome { service: request.service, stage: request.stage, result };
-                    (outcome, Call { operation: Operation::GetSecretValue, error, duration })
-                });
-            }
-            for (outcome, call) in flights.join_all().await {
-                outcomes.push(outcome);
-                calls.push(call);
-            }
-        }
+        let flights = fetch.requests.iter().map(|request| async move {
+            let started = Instant::now();
+            let result = self.0.get(request).await;
+            let error = result.as_ref().err().map(|failure| failure.kind);
+            let duration = Some(started.elapsed());
+            let outcome = Outcome { service: request.service.clone(), stage: request.stage, result };
+            (outcome, Call { operation: Operation::GetSecretValue, error, duration })
+        });
+        let (outcomes, calls) = in_flight(flights.collect()).unzip().await;
         Fetched { id: fetch.id, outcomes, calls }
     }
 }
@@ -100,64 +123,207 @@ impl Source for AgentSource {
 
 impl Agent {
     async fn get(&self, request: &Request) -> Result<Payload, Failure> {
-        let mut url = self.endpoint.clone()?;
-        url.set_path("/secretsmanager/get");
-        url.query_pairs_mut()
-            .append_pair("secretId", request.secret_id.as_str())
-            .append_pair("versionStage", request.stage.as_str());
-        let timed = tokio::time::timeout(self.timeout, self.ask(&url));
-        timed.await.unwrap_or_else(|_| Err(failure(ErrorKind::Timeout, "the agent did not answer in time")))
+        let url = self.url(request)?;
+        let late = |_| {
+            let message = format!("the agent at {} did not answer within {:?}", place(&url), self.timeout);
+            Err(failure(ErrorKind::Timeout, &message))
+        };
+        tokio::time::timeout(self.timeout, self.ask(&url, request.forced)).await.unwrap_or_else(late)
     }
 
-    async fn ask(&self, url: &Url) -> Result<Payload, Failure> {
-        // Read each time: the agent writes a new token when it starts.
-        let token = token(self.token.clone()).await?;
-        let unusable = |_| failure(ErrorKind::Unauthenticated, "the agent's token holds characters that no header may");
-        let request = HttpRequest::get(url.as_str())
-            .header("X-Aws-Parameters-Secrets-Token", token.expose_secret().trim())
-            .body(Empty::new())
-            .map_err(unusable)?;
-        let lost = || failure(ErrorKind::Unavailable, "the agent cannot be reached: is it running on this machine?");
-        let response = self.client.request(request).await.map_err(|_| lost())?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await;
-        let malformed = || failure(ErrorKind::Unavailable, "the agent answered something malformed or too long");
-        let body = body.map_err(|_| malformed())?.to_bytes();
-        if status != StatusCode::OK {
-            return Err(refusal(status, &body));
+    fn url(&self, request: &Request) -> Result<Url, Failure> {
+        let mut url = self.endpoint.clone()?;
+        url.set_path("/secretsmanager/get");
+        url.set_query(None);
+        let mut query = url.query_pairs_mut();
+        query.append_pair("secretId", request.secret_id.as_str()).append_pair("versionStage", request.stage.as_str());
+        if let Some(role) = &self.role_arn {
+            query.append_pair("roleArn", role);
         }
-        let value: Value = serde_json::from_slice(&body).map_err(|_| malformed())?;
+        drop(query);
+        Ok(url)
+    }
+
+    async fn ask(&self, url: &Url, forced: bool) -> Result<Payload, Failure> {
+        // Read each time: the agent writes a new token when it starts.
+        let token = Token::find(self.token.clone()).await?;
+        if forced && !self.refuses_refresh() {
+            let mut forcing = url.clone();
+            forcing.query_pairs_mut().append_pair("refreshNow", "true");
+            let answer = self.send(&forcing, &token).await?;
+            if !answer.may_refuse_a_parameter() {
+                return answer.read(url, &token);
+            }
+            if answer.text() == "unknown parameter: refreshNow" {
+                *self.refused_refresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+        }
+        self.send(url, &token).await?.read(url, &token)
+    }
+
+    fn refuses_refresh(&self) -> bool {
+        let refused = self.refused_refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|at| at.elapsed() < REFUSAL)
+    }
+
+    async fn send(&self, url: &Url, token: &Token) -> Result<Answer, Failure> {
+        let unusable = || {
+            let message = format!("the agent's token of {} holds characters that no header may", token.origin);
+            failure(ErrorKind::Unauthenticated, &message)
+        };
+        let request = http::Request::get(url.as_str())
+            .header("X-Aws-Parameters-Secrets-Token", token.text.expose_secret().trim())
+            .body(SdkBody::empty());
+        let request = request.ok().and_then(|request| HttpRequest::try_from(request).ok()).ok_or_else(unusable)?;
+        let mut response = self.connector.call(request).await.map_err(|error| unreached(url, &error))?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.take_body(), BODY_LIMIT).collect().await;
+        // What is too long is read no further: it is no answer of the agent's, whatever its status.
+        let body = body.map_or_else(|_| vec![], |body| body.to_bytes().into());
+        Ok(Answer { status, body })
+    }
+}
+
+impl Answer {
+    fn read(&self, url: &Url, token: &Token) -> Result<Payload, Failure> {
+        if self.status != 200 {
+            return Err(self.refusal(url, token));
+        }
+        let malformed = |_| failure(ErrorKind::Unavailable, "the agent answered something malformed or too long");
+        let stored: Stored = serde_json::from_slice(&self.body).map_err(malformed)?;
         Ok(Payload {
-            text: value.secret_string.map(Into::into),
-            version_id: table::sanitised(&value.version_id),
-            created_at: value.created_date.as_ref().and_then(created_at),
+            text: stored.secret_string.map(Into::into),
+            version_id: table::sanitised(&stored.version_id),
+            created_at: stored.created_date.as_ref().and_then(created_at),
             region: None,
         })
     }
-}
 
-fn refusal(status: StatusCode, body: &[u8]) -> Failure {
-    #[derive(Deserialize)]
-    struct Refusal {
-        #[serde(rename = "__type", alias = "code", alias = "Code")]
-        code: String,
+    /// What the agent passes on has AWS's code. What it says itself has none, but is one of a few texts. Neither is
+    /// quoted.
+    fn refusal(&self, url: &Url, token: &Token) -> Failure {
+        let (status, code, place) = (self.status, self.code(), place(url));
+        let (kind, what) = match (status, code.as_str()) {
+            (_, "ConnectionError") => {
+                (ErrorKind::Unavailable, "the agent found no connection to Secrets Manager".to_owned())
+            }
+            (_, "InternalFailure") => {
+                let message = "the agent failed: its log says why; often it has no credentials".to_owned();
+                (ErrorKind::Unavailable, message)
+            }
+            (_, "MaxRolesExceeded") => {
+                let message = "the agent does not assume one more role for `roleArn`: raise its max_roles";
+                (ErrorKind::ConfigInvalid, message.to_owned())
+            }
+            (_, "TimeoutError") => (ErrorKind::Timeout, "the agent's call to Secrets Manager timed out".to_owned()),
+            (_, "") => self.own_refusal(&place, token),
+            (_, code) => {
+                let message = format!("the agent answered {} (HTTP {status})", table::shown(code));
+                (table::kind(code, status), message)
+            }
+        };
+        failure(kind, &what)
     }
-    let code = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.code).unwrap_or_default();
-    let code = code.rsplit('#').next().unwrap_or_default();
-    let kind = match status {
-        // The agent itself refuses a wrong token so.
-        StatusCode::FORBIDDEN if code.is_empty() => ErrorKind::Unauthenticated,
-        _ => table::kind(code, status.as_u16()),
-    };
-    failure(kind, &format!("the agent answered {} (HTTP {})", table::shown(code), status.as_u16()))
+
+    /// A refusal without a code: temporary, unless text or status say otherwise.
+    fn own_refusal(&self, place: &str, token: &Token) -> (ErrorKind, String) {
+        let status = self.status;
+        match (status, self.text().as_str()) {
+            (400, text) if text.contains(NOT_READY) => {
+                (ErrorKind::Unavailable, "the agent is not ready yet".to_owned())
+            }
+            (400, "Forwarded") => {
+                let message = format!("the agent at {place} takes no request that a proxy forwards: ask it directly");
+                (ErrorKind::ConfigInvalid, message)
+            }
+            (400, "unknown parameter: roleArn") => {
+                (ErrorKind::ConfigInvalid, "the agent is too old for `roleArn`: update it".to_owned())
+            }
+            (400, text) if text.starts_with("invalid roleArn") => {
+                (ErrorKind::ConfigInvalid, "the agent refuses `roleArn`: it is malformed".to_owned())
+            }
+            (401 | 403, _) => {
+                let message = format!("the agent at {place} refused the token of {}", token.origin);
+                (ErrorKind::Unauthenticated, message)
+            }
+            (300..=399 | 404 | 405, _) => {
+                let message = format!(
+                    "what answers at {place} is not the agent (HTTP {status}): give its address as `endpointUrl`"
+                );
+                (ErrorKind::ConfigInvalid, message)
+            }
+            (408 | 504, _) => (ErrorKind::Timeout, format!("the agent at {place} timed out (HTTP {status})")),
+            (429, _) => (ErrorKind::Throttled, format!("the agent at {place} has too many connections")),
+            _ => (ErrorKind::Unavailable, format!("the agent at {place} answered HTTP {status} and no reason")),
+        }
+    }
+
+    /// Whether it is asked again without what an older agent does not know.
+    fn may_refuse_a_parameter(&self) -> bool {
+        let is_parameter = |code: &str| code.is_empty() || table::kind(code, self.status) == ErrorKind::ConfigInvalid;
+        self.status == 400 && is_parameter(&self.code()) && !self.text().contains(NOT_READY)
+    }
+
+    /// AWS's error code, without its name space.
+    fn code(&self) -> String {
+        let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let code = ["__type", "code", "Code"].iter().find_map(|name| json[name].as_str()).unwrap_or_default();
+        code.rsplit('#').next().unwrap_or_default().to_owned()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).trim().to_owned()
+    }
 }
 
-fn created_at(value: &serde_json::Value) -> Option<UnixTime> {
-    let milliseconds = match value {
-        serde_json::Value::Number(seconds) => {
-            Duration::try_from_secs_f64(seconds.as_f64()?).ok().and_then(|it| u64::try_from(it.as_millis()).ok())
+impl Token {
+    /// The token that proves to the agent that the caller is of this machine: the first variable that is set and not
+    /// empty (a `file://` URL names a file), else the file that the agent writes.
+    async fn find(given: Option<SecretString>) -> Result<Self, Failure> {
+        let given = given.map(|text| (text, "the source's builder"));
+        let named = || {
+            TOKEN_VARIABLES.iter().find_map(|&name| {
+                let text = std::env::var(name).ok().filter(|text| !text.trim().is_empty())?;
+                Some((SecretString::from(text), name))
+            })
+        };
+        let path = match given.or_else(named) {
+            Some((text, origin)) => match text.expose_secret().strip_prefix("file://") {
+                Some(path) => path.to_owned(),
+                None => return Ok(Self { text, origin: origin.to_owned() }),
+            },
+            None => TOKEN_FILE.to_owned(),
+        };
+        let read = tokio::fs::read_to_string(&path).await;
+        let advice = "set AWS_TOKEN as the agent has it, or";
+        let unreadable =
+            |_| format!("the agent's token cannot be read from {path}: {advice} let this user read the file");
+        let text = read.map_err(unreadable).and_then(|text| {
+            let empty = || format!("the agent's token in {path} is empty: {advice} start the agent again");
+            Some(text).filter(|text| !text.trim().is_empty()).ok_or_else(empty)
+        });
+        let text = text.map_err(|message| failure(ErrorKind::Unauthenticated, &message))?;
+        Ok(Self { text: text.into(), origin: path })
+    }
+}
+
+/// Host and port: the rest of a URL may hold a password.
+fn place(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+}
+
+fn created_at(value: &Value) -> Option<UnixTime> {
+    let seconds = match value {
+        Value::Number(seconds) => seconds.as_f64(),
+        // So the agent writes it.
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let milliseconds = match (seconds, value) {
+        (Some(seconds), _) => {
+            Duration::try_from_secs_f64(seconds).ok().and_then(|it| u64::try_from(it.as_millis()).ok())
         }
-        serde_json::Value::String(text) => {
+        (None, Value::String(text)) => {
             let format = aws_smithy_types::date_time::Format::DateTimeWithOffset;
             let at = aws_smithy_types::DateTime::from_str(text, format).ok()?;
             u64::try_from(at.to_millis().ok()?).ok()
@@ -168,13 +334,21 @@ fn created_at(value: &serde_json::Value) -> Option<UnixTime> {
 }
 
 fn endpoint(connection: &Connection) -> Result<Url, Failure> {
-    let port = std::env::var("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT").ok().and_then(|port| port.parse().ok());
-    let default = format!("http://localhost:{}", port.unwrap_or(DEFAULT_PORT));
-    let url = Url::parse(connection.endpoint_url.as_deref().unwrap_or(&default));
-    url.ok().filter(is_loopback).ok_or_else(|| {
+    let url = match &connection.endpoint_url {
+        Some(url) => url.clone(),
+        None => format!("http://localhost:{}", port()?),
+    };
+    Url::parse(&url).ok().filter(is_loopback).ok_or_else(|| {
         let message = "`endpointUrl` is not an http URL on this machine (localhost or a loopback address): the agent's \
                        answers are not encrypted";
         failure(ErrorKind::ConfigInvalid, message)
+    })
+}
+
+fn port() -> Result<u16, Failure> {
+    let named = std::env::var(PORT_VARIABLE).ok().filter(|port| !port.trim().is_empty());
+    named.as_deref().unwrap_or(DEFAULT_PORT).trim().parse().map_err(|_| {
+        failure(ErrorKind::ConfigInvalid, &format!("{PORT_VARIABLE} is not a port: give a number from 1 to 65535"))
     })
 }
 
@@ -188,25 +362,13 @@ fn is_loopback(url: &Url) -> bool {
         }
 }
 
-/// The token that proves to the agent that the caller is of this machine: `AWS_TOKEN` (a `file://` URL names a file),
-/// else `AWS_SESSION_TOKEN`, else the file that the agent writes.
-async fn token(given: Option<SecretString>) -> Result<SecretString, Failure> {
-    let variable = |name| std::env::var(name).ok().map(SecretString::from);
-    let given = given.or_else(|| variable("AWS_TOKEN")).or_else(|| variable("AWS_SESSION_TOKEN"));
-    let path = match &given {
-        Some(token) => match token.expose_secret().strip_prefix("file://") {
-            Some(path) => path,
-            None => return Ok(token.clone()),
-        },
-        None => TOKEN_FILE,
+fn unreached(url: &Url, error: &ConnectorError) -> Failure {
+    let place = place(url);
+    let is_refused = Unreachable::in_causes_of(error).is_some_and(|lost| lost.cause == Cause::Refused);
+    let message = if is_refused {
+        format!("the agent at {place} refused the connection: is it running?")
+    } else {
+        format!("the connection to the agent at {place} failed")
     };
-    tokio::fs::read_to_string(path).await.map(Into::into).map_err(|_| {
-        let message =
-            format!("the agent's token cannot be read from {path}: set AWS_TOKEN or let this user read the file");
-        failure(ErrorKind::Unauthenticated, &message)
-    })
-}
-
-fn failure(kind: ErrorKind, message: &str) -> Failure {
-    Failure { kind, message: message.to_owned(), retry_after: None }
+    failure(ErrorKind::Unavailable, &message)
 }

@@ -220,13 +220,7 @@ impl Chain {
         if let Some(credentials) = kept.as_ref().filter(|it| it.expiry().is_none_or(|end| end > soon)) {
             return Ok(credentials.clone());
         }
-        let found = match &self.0.role {
-            Some(role) => role.ask(self.0.limit).await.map_err(|missed| match missed {
-                Missed::Fault(fault) => fault,
-                Missed::NotLoaded(why) => Fault::unauthenticated(&why),
-            }),
-            None => self.walk().await,
-        };
+        let found = Box::pin(self.find()).await;
         match (found, kept.as_ref().filter(|it| it.expiry().is_some_and(|end| end > SystemTime::now()))) {
             (Ok(found), _) => Ok(kept.insert(found).clone()),
             // Good to their last second, if others are not to be had now.
@@ -243,6 +237,16 @@ impl Chain {
                 Failure { message: format!("{}, to {origin}", failure.message), ..failure }
             }
             _ => failure,
+        }
+    }
+
+    async fn find(&self) -> Result<Credentials, Fault> {
+        match &self.0.role {
+            Some(role) => role.ask(self.0.limit).await.map_err(|missed| match missed {
+                Missed::Fault(fault) => fault,
+                Missed::NotLoaded(why) => Fault::unauthenticated(&why),
+            }),
+            None => self.walk().await,
         }
     }
 

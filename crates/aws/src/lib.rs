@@ -3,6 +3,7 @@
 mod admin;
 mod agent;
 mod credentials;
+mod flights;
 mod network;
 mod process;
 mod profile;

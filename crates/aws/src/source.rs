@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -13,14 +13,15 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
+use futures_util::StreamExt;
 use permisos_secrets::Source;
 use permisos_secrets_core::{
     Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Stage, UnixTime,
 };
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::task::JoinSet;
 
 use crate::credentials::Chain;
+use crate::flights::{CONCURRENCY, in_flight};
 use crate::reach::{Reached, SecondAttempt, describe, failure, reach};
 use crate::table;
 
@@ -29,8 +30,6 @@ use crate::table;
 const BATCH_LIMIT: usize = 20;
 /// Pages of one batch: no honest server needs more than one page per secret.
 const PAGE_LIMIT: usize = BATCH_LIMIT + 1;
-/// Single calls under way at once.
-const CONCURRENCY: usize = 8;
 /// A hyphen and six letters or digits, which AWS appends to a secret's name in its ARN.
 const ARN_SUFFIX: usize = 7;
 
@@ -137,23 +136,20 @@ impl AwsSource {
                 return results;
             }
         }
-        for chunk in single.chunks(CONCURRENCY) {
-            let mut flights = JoinSet::new();
-            for key in chunk.iter().cloned() {
-                let (regional, calls) = (regional.clone(), calls.clone());
-                flights.spawn(async move {
-                    let result = regional.single(&key, &calls).await;
-                    (key, result)
-                });
-            }
-            let fetched: Results = flights.join_all().await.into_iter().collect();
-            let lost = lost(&fetched);
-            results.extend(fetched);
+        let calls = single.iter().map(|key| async move { (key, regional.single(key, calls).await) });
+        let mut flights = in_flight(calls.collect());
+        let mut lost_in_a_row = 0;
+        while let Some((key, result)) = flights.next().await {
+            lost_in_a_row = if moves_on(&result) { lost_in_a_row + 1 } else { 0 };
+            // As with a batch: the rest is not asked of a region where nothing comes through.
+            let lost = result.as_ref().err().filter(|_| lost_in_a_row == CONCURRENCY).cloned();
+            results.insert(key.clone(), result);
             if let Some(failure) = lost {
                 results.extend(missing(&single, &results, &failure));
                 break;
             }
         }
+        drop(flights);
         // Where everything is denied it may be for a moment only: what a batch saves is not given up for that.
         if is_denied && single.iter().any(|key| results.get(key).is_some_and(Result::is_ok)) {
             self.is_batch_denied.store(true, Ordering::Relaxed);
@@ -177,7 +173,7 @@ impl RegionClient {
         let mut regional = self.regional.lock().await;
         let connected = match regional.take() {
             Some(regional) => regional,
-            None => Regional::new(reach(connection, self.region.as_deref(), credentials).await?),
+            None => Regional::new(Box::pin(reach(connection, self.region.as_deref(), credentials)).await?),
         };
         // Before any call, so that a provider of credentials that is slow or refuses is named, and not the call. What
         // failed is forgotten: AWS's providers keep what they once read of their files.
@@ -318,8 +314,8 @@ impl Regional {
 }
 
 /// The calls of one fetch.
-#[derive(Clone, Default)]
-struct Calls(Arc<Mutex<Vec<Call>>>);
+#[derive(Default)]
+struct Calls(Mutex<Vec<Call>>);
 
 impl Calls {
     fn add(&self, operation: Operation, failure: Option<&Failure>, started: Instant) {
@@ -328,7 +324,7 @@ impl Calls {
     }
 
     fn into_vec(self) -> Vec<Call> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

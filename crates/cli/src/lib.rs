@@ -10,6 +10,7 @@ mod output;
 mod prompt;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
 use permisos_secrets_core::{Error, ErrorKind};
@@ -58,7 +59,12 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let output = Output::new(&global);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let exit = match runtime {
-        Ok(runtime) => runtime.block_on(command.run(global, &output)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(command.run(global, &output));
+            // What blocks a thread may go on after its call was given up: a name that is looked up, a file that is a pipe.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            exit
+        }
         Err(error) => Err(Error::new(ErrorKind::Unavailable, format!("no threads: {}", error.kind()))),
     };
     output.clear();

@@ -8,7 +8,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use permisos_secrets_testkit::leak::CANARY;
 use serde_json::{Value, json};
@@ -242,6 +243,25 @@ fn without_credentials_there_is_one_answer_and_not_seven() {
     bench.credentials = (String::new(), String::new());
     let ran = bench.run(&["check", "-e", "production"]);
     assert_eq!((ran.code, ran.err.matches("credential").count() > 0, ran.out.as_str()), (67, true, ""), "{}", ran.err);
+}
+
+/// The agent's token file is a pipe without a writer: the thread that reads it stays blocked after the timeout.
+#[test]
+fn what_blocks_a_thread_does_not_hold_up_the_end() {
+    let bench = Bench::without_aws();
+    let pipe = bench.folder.path().join("token");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(bench.folder.path().join("options.json"), r#"{ "timeout": 1, "services": ["redis"] }"#).unwrap();
+    let mut command =
+        bench.tool(&["get", "redis", "-e", "production", "--source", "agent", "--config", "options.json"]);
+    command.env("AWS_TOKEN", format!("file://{}", pipe.display())).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let ended = (0..600).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        child.try_wait().unwrap()
+    });
+    let _ = child.kill();
+    assert!(ended.is_some_and(|it| !it.success()), "it goes on");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use permisos_secrets_core::{
-    Connection, Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId,
+    Engine, Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId,
     Timestamp,
 };
 use tokio::runtime::Handle;
@@ -17,11 +17,11 @@ use crate::engine::DrivenEngine;
 use crate::published::Published;
 use crate::source::Source;
 use crate::sync::broadcast::error::{RecvError, TryRecvError};
-use crate::sync::{Mutex, MutexGuard, Notify, broadcast, watch};
+use crate::sync::{Mutex, MutexGuard, Notify, broadcast, wall_clock, watch};
 
-/// A source bounds its own time, by the time-out in each region; one that takes so much longer is ended, so that the
-/// secret can be tried again.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// The longest sleep: a machine that slept shows it only to who looks at the clocks, for the monotonic one, by which the
+/// loop sleeps, stood still meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// Notices kept for a subscriber that is slow; it is told if it missed some.
 const NOTICE_LIMIT: usize = 1024;
 
@@ -55,10 +55,8 @@ pub(crate) type Seal = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 impl Driver {
     pub(crate) fn new(engine: Box<dyn DrivenEngine>, seal: Option<Seal>) -> Self {
-        let Connection { regions, timeout, .. } = engine.connection();
-        let regions = u32::try_from(regions.len()).unwrap_or(u32::MAX).max(1);
         let driver = Self {
-            fetch_limit: timeout.saturating_mul(regions).saturating_add(PATIENCE),
+            fetch_limit: engine.connection().fetch_limit(),
             published: Published::new(&engine.services()),
             engine: Mutex::new(engine),
             started: Instant::now(),
@@ -76,6 +74,26 @@ impl Driver {
     /// The one clock of this driver.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Lets the engine see both clocks.
+    fn look(&self, engine: &mut dyn DrivenEngine) -> Timestamp {
+        let now = self.now();
+        engine.handle_clock(now, wall_clock());
+        now
+    }
+
+    /// Lets the engine decide what the loop had no turn for yet, as after the process stood still. Where no loop runs
+    /// nothing will be fetched: nothing outlives its end then.
+    pub(crate) fn catch_up(&self) {
+        if self.is_running.load(Ordering::Acquire) {
+            let mut engine = self.engine();
+            let now = self.look(&mut **engine);
+            self.publish(&mut **engine);
+            if engine.poll_timeout().is_some_and(|at| at <= now) {
+                self.wake.notify_one();
+            }
+        }
     }
 
     /// Never held across an await.
@@ -171,6 +189,8 @@ impl Driver {
             if sealing.is_empty() {
                 self.seal(&mut sealing);
             }
+            let sleep = if flights.ids.is_empty() { LONGEST_SLEEP } else { Engine::CLOCK_INTERVAL };
+            let latest = Instant::now() + sleep;
             tokio::select! {
                 Some(sealed) = sealing.join_next() => self.sealed(sealed),
                 Some(joined) = flights.tasks.join_next_with_id() => {
@@ -178,7 +198,7 @@ impl Driver {
                         self.handle(fetched);
                     }
                 }
-                () = sleep_until(wake_at.unwrap_or_else(far_future)) => {}
+                () = sleep_until(wake_at.map_or(latest, |at| at.min(latest))) => {}
                 () = self.wake.notified() => {}
                 _ = closing.wait_for(|is_closed| *is_closed) => return,
             }
@@ -187,7 +207,8 @@ impl Driver {
 
     pub(crate) fn poll(&self) -> (Option<Fetch>, Option<Instant>) {
         let mut engine = self.engine();
-        let fetch = engine.poll_fetch(self.now());
+        let now = self.look(&mut **engine);
+        let fetch = engine.poll_fetch(now);
         self.publish(&mut **engine);
         let wake_at = engine.poll_timeout().map(|at| self.started + Duration::from_millis(at.0));
         drop(engine);
@@ -198,7 +219,8 @@ impl Driver {
 
     pub(crate) fn handle(&self, fetched: Fetched) {
         let mut engine = self.engine();
-        engine.handle_fetched(self.now(), fetched);
+        let now = self.look(&mut **engine);
+        engine.handle_fetched(now, fetched);
         self.publish(&mut **engine);
         drop(engine);
         self.progress.send_replace(());
@@ -214,7 +236,12 @@ impl Driver {
     }
 
     fn sealed(&self, sealed: Result<Result<(), String>, JoinError>) {
-        let message = sealed.unwrap_or_else(|_| Err("could not be written: its writer panicked".to_owned())).err();
+        let message = match sealed {
+            Ok(sealed) => sealed.err(),
+            // With its runtime.
+            Err(error) if error.is_cancelled() => None,
+            Err(_) => Some("could not be written: its writer panicked".to_owned()),
+        };
         if let Some(message) = message {
             let mut engine = self.engine();
             engine.refuse_snapshot(self.now(), &message);
@@ -281,10 +308,6 @@ impl Subscription {
     }
 }
 
-fn far_future() -> Instant {
-    Instant::now() + Duration::from_hours(24)
-}
-
 async fn fetch_within(limit: Duration, source: &dyn Source, fetch: &Fetch) -> Fetched {
     timeout(limit, source.fetch(fetch)).await.unwrap_or_else(|_| {
         let message = format!("the source did not answer within {} s", limit.as_secs());
@@ -336,14 +359,17 @@ fn log(event: &Event) {
     let name = kind.name();
     match kind {
         EventKind::Failed { message, .. } => tracing::warn!(%service, "{name}: {message}"),
-        EventKind::Fallback { error, origin } => tracing::warn!(%service, ?origin, "{name}: {error}"),
+        EventKind::Fallback { error, origin, .. } => tracing::warn!(%service, ?origin, "{name}: {error}"),
         EventKind::Invalid { version_id, violations } => {
             tracing::error!(%service, version_id, ?violations, "{name}");
         }
         EventKind::Loaded { version_id, .. } => tracing::info!(%service, version_id, "{name}"),
         EventKind::Recovered { failures, .. } => tracing::info!(%service, failures, "{name}"),
-        EventKind::Refreshed { version_id } => tracing::debug!(%service, version_id, "{name}"),
+        EventKind::Refreshed { version_id, .. } => tracing::debug!(%service, version_id, "{name}"),
         EventKind::Rotated { from, to, .. } => tracing::info!(%service, from, to, "{name}"),
         EventKind::Stale { expires_in_ms, .. } => tracing::warn!(%service, expires_in_ms, "{name}"),
+    }
+    for warning in kind.warnings() {
+        tracing::warn!(%service, version_id = kind.version_id(), "warning: {warning}");
     }
 }

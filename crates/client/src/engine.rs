@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use permisos_secrets_core::{
     Connection, Engine, Error, Event, Fetch, Fetched, Health, Options, Refresh, ServiceId, Snapshot, SnapshotFile,
-    SourceKind, Timestamp,
+    SourceKind, Timestamp, UnixTime,
 };
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -22,6 +22,7 @@ pub trait DrivenEngine: Send {
     /// Every service asked for.
     fn services(&self) -> Vec<ServiceId>;
 
+    fn handle_clock(&mut self, now: Timestamp, wall: UnixTime);
     fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch>;
     fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched);
     fn poll_timeout(&mut self) -> Option<Timestamp>;
@@ -53,6 +54,10 @@ impl DrivenEngine for Engine {
 
     fn services(&self) -> Vec<ServiceId> {
         self.options().service_ids().collect()
+    }
+
+    fn handle_clock(&mut self, now: Timestamp, wall: UnixTime) {
+        Self::handle_clock(self, now, wall);
     }
 
     fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use permisos_secrets_core::schema::{
     CustomConfig, DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig,
@@ -17,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::driver::{Driver, Seal, Subscription};
 use crate::engine::{DrivenEngine, Open, native};
 use crate::source::Source;
+use crate::sync::wall_clock;
 
 /// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
 /// clone they are closed.
@@ -96,9 +96,8 @@ impl SecretsBuilder {
             std::env::vars_os().filter_map(utf8).collect()
         });
         // The engine has neither clock nor randomness.
-        let since = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        given.entry("startedAt").or_insert_with(|| u64::try_from(since().as_millis()).unwrap_or_default().into());
-        given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(since()) >> 1).into());
+        given.entry("startedAt").or_insert_with(|| wall_clock().0.into());
+        given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(wall_clock()) >> 1).into());
         let mut engine = engine.unwrap_or_else(|| Box::new(native))(&given, variables)?;
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
@@ -218,11 +217,17 @@ impl Secrets {
     fn answer<T>(
         &self,
         service: &ServiceId,
-        read: impl FnOnce(&Snapshot, Timestamp) -> Result<T, Error>,
+        read: impl Fn(&Snapshot, Timestamp) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let driver = &self.0.driver;
-        let answer = driver.published.with(service, |snapshot| read(snapshot, driver.now()));
-        answer.unwrap_or_else(|| Err(Error::not_configured(service)))
+        let now = driver.now();
+        let decided = |snapshot: &Snapshot| (!snapshot.is_overdue(now)).then(|| read(snapshot, now));
+        let answer = driver.published.with(service, decided).ok_or_else(|| Error::not_configured(service))?;
+        answer.unwrap_or_else(|| {
+            driver.catch_up();
+            let answer = driver.published.with(service, |snapshot| read(snapshot, driver.now()));
+            answer.unwrap_or_else(|| Err(Error::not_configured(service)))
+        })
     }
 
     /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held
@@ -233,6 +238,7 @@ impl Secrets {
 
     /// The state of everything, without values.
     pub fn health(&self) -> Health {
+        self.0.driver.catch_up();
         self.0.driver.engine().health(self.0.driver.now())
     }
 

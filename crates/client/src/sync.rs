@@ -1,5 +1,14 @@
 //! What the loop, the readers and those who wait share. `tests/handover.rs` compiles the driver with others in their
 //! place, whose turns shuttle chooses.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use permisos_secrets_core::UnixTime;
+
 pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use tokio::sync::{Notify, broadcast, watch};
+
+pub(crate) fn wall_clock() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime(u64::try_from(since.as_millis()).unwrap_or_default())
+}

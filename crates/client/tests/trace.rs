@@ -62,3 +62,23 @@ async fn every_event_is_told_at_its_level() {
     ];
     assert_eq!(told(&log), levels.map(str::to_owned).into());
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_warning_is_a_line_once_for_a_version() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_ansi(false).without_time();
+    let _here = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let source = Scripted::new(Behaviour::Answer("weak-1"));
+    let secrets = secrets(&source, &json!({ "services": ["security"], "ttl": 60 }));
+    secrets.load().await.unwrap();
+    let line = |version: &str| {
+        let message = "/jwtSecret: has under 32 characters: RFC 7518 wants a key as long as the hash";
+        format!(" WARN permisos_secrets::driver: warning: {message} service=security version_id=\"{version}\"\n")
+    };
+    assert_eq!(log.text(), line("weak-1"));
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(log.text(), line("weak-1"), "a confirmed version says nothing new");
+    source.behave(Behaviour::Answer("weak-2"));
+    sleep(Duration::from_mins(1)).await;
+    assert_eq!(log.text(), line("weak-1") + &line("weak-2"));
+}

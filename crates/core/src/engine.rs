@@ -12,7 +12,7 @@ use crate::event::{Event, EventKind};
 use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
 use crate::health::{FetchCounts, Health};
 use crate::options::{CustomSecret, Options, SourceKind};
-use crate::policy::Timestamp;
+use crate::policy::{Clocks, Timestamp, UnixTime};
 use crate::sealed::Document;
 use crate::service::ServiceId;
 use crate::slot::{Slot, Surroundings};
@@ -34,6 +34,8 @@ pub struct Engine {
     events: VecDeque<Event>,
     changed: BTreeSet<ServiceId>,
     fetches: FetchCounts,
+    /// What the clocks showed last.
+    clocks: Clocks,
     sealed_at: Option<Timestamp>,
     /// What was sealed last could not be written: it is sealed again then.
     seal_again: Option<Timestamp>,
@@ -55,6 +57,9 @@ pub enum Refresh {
 }
 
 impl Engine {
+    /// How often a driver has to look at the clocks while a fetch is under way.
+    pub const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+
     /// An engine that holds nothing yet; everything is due at once. With the environment as the source it is complete.
     pub fn new(options: Options, variables: Variables) -> Self {
         let custom = |service: &ServiceId| -> Option<CustomSecret> {
@@ -66,6 +71,7 @@ impl Engine {
         let mut engine = Self {
             slots: slots.filter(|(service, _)| options.service_ids().any(|asked| asked == *service)).collect(),
             rng: Rng::with_seed(options.seed),
+            clocks: Clocks { now: Timestamp(0), wall: options.started_at },
             options,
             variables,
             next_fetch: 0,
@@ -97,6 +103,34 @@ impl Engine {
         &self.options
     }
 
+    /// Takes in what both clocks show, so that the engine notices when the process or the machine stood still. Call it
+    /// before [`poll_fetch`](Self::poll_fetch) and [`handle_fetched`](Self::handle_fetched), at least every
+    /// [`CLOCK_INTERVAL`](Self::CLOCK_INTERVAL) while a fetch is under way, and about every minute otherwise: a sleeping
+    /// machine's monotonic clock stands still, and so does the wait for [`poll_timeout`](Self::poll_timeout).
+    ///
+    /// Where the wall clock went ahead of the monotonic one by more than a lifetime, everything is due once, and what is
+    /// held is that much older. A wall clock that was set back by as much only corrects dates. Less than that changes
+    /// nothing until the sum is more. A fetch that was under way while the process stood still for longer than a call may
+    /// last does not count as failed, and a value whose end came meanwhile is served until one fetch has ended.
+    pub fn handle_clock(&mut self, now: Timestamp, wall: UnixTime) {
+        let clocks = Clocks { now, wall };
+        let pause = clocks.since(std::mem::replace(&mut self.clocks, clocks));
+        let is_interrupted = pause > self.options.connection.timeout.saturating_add(Self::CLOCK_INTERVAL);
+        let mut slept = Duration::ZERO;
+        let (started_at, supposed) = (clocks.started_at(), self.options.started_at);
+        if started_at.since(supposed).max(supposed.since(started_at)) > self.options.cache.ttl {
+            slept = started_at.since(supposed);
+            self.options.started_at = started_at;
+        }
+        if is_interrupted || !slept.is_zero() {
+            let services: Vec<ServiceId> = self.slots.keys().cloned().collect();
+            for service in services {
+                self.with(&service, now, |slot, around| slot.resume(slept, is_interrupted, around));
+            }
+        }
+        self.advance(now);
+    }
+
     /// What to fetch now: everything due, in one batch. Other fetches may be under way meanwhile, never of the same
     /// version of the same secret.
     pub fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {
@@ -109,7 +143,8 @@ impl Engine {
             for (flight, stage) in [(&mut slot.current, Stage::Current), (&mut slot.before, Stage::Previous)] {
                 if flight.is_due(now) {
                     flight.depart(id);
-                    requests.push(Request { service: service.clone(), secret_id: slot.secret_id.clone(), stage });
+                    let (service, secret_id) = (service.clone(), slot.secret_id.clone());
+                    requests.push(Request { service, secret_id, stage, forced: flight.wants_newest });
                 }
             }
         }

@@ -40,6 +40,8 @@ pub enum EventKind {
         error: ErrorKind,
         /// What stands in: the sealed snapshot, else the environment.
         origin: Origin,
+        /// What is worth a warning in it.
+        warnings: Vec<Violation>,
     },
     /// A version is malformed or violates the schema, and replaces nothing; or the sealed snapshot cannot be used.
     Invalid {
@@ -68,6 +70,8 @@ pub enum EventKind {
     Refreshed {
         /// The version held.
         version_id: String,
+        /// What became worth a warning since it was confirmed last, such as a certificate that expired.
+        warnings: Vec<Violation>,
     },
     /// Another version is current; reads already answer it.
     Rotated {
@@ -88,6 +92,26 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The version that the event is about, if it is about one.
+    pub fn version_id(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { version_id, .. } | Self::Loaded { version_id, .. } => version_id.as_deref(),
+            Self::Refreshed { version_id, .. } | Self::Rotated { to: version_id, .. } => Some(version_id),
+            Self::Failed { .. } | Self::Fallback { .. } | Self::Recovered { .. } | Self::Stale { .. } => None,
+        }
+    }
+
+    /// What is worth a warning in what is read from now on. Each warning is reported once for a version.
+    pub fn warnings(&self) -> &[Violation] {
+        match self {
+            Self::Fallback { warnings, .. }
+            | Self::Loaded { warnings, .. }
+            | Self::Refreshed { warnings, .. }
+            | Self::Rotated { warnings, .. } => warnings,
+            Self::Failed { .. } | Self::Invalid { .. } | Self::Recovered { .. } | Self::Stale { .. } => &[],
+        }
+    }
+
     /// The event's name: `loaded`, `refreshed`, `rotated`, `stale`, `fallback`, `recovered`, `invalid` or `failed`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -35,6 +35,9 @@ pub struct Request {
     pub secret_id: SecretId,
     /// The version to fetch.
     pub stage: Stage,
+    /// A refresh asks for it: what is stored now, past any cache that the source has. Absent in JSON where it is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced: bool,
 }
 
 /// A version by its staging label. Always asked for explicitly: emulators and tools differ about the default.

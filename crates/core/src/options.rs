@@ -46,7 +46,8 @@ pub struct Options {
     pub database: DatabaseDefaults,
     /// How the driver's source reaches Secrets Manager.
     pub connection: Connection,
-    /// The wall clock at `Timestamp(0)`: dates certificates and versions, never lifetimes.
+    /// The wall clock at `Timestamp(0)`: dates certificates and versions, never lifetimes. The engine corrects it after
+    /// the machine slept.
     pub started_at: UnixTime,
     /// Seeds lifetimes and waits. Give each process its own, or a fleet moves in step.
     pub seed: u64,
@@ -56,7 +57,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
-    /// The AWS Secrets Manager Agent, or the Lambda extension, on localhost.
+    /// The AWS Workload Credentials Provider (once AWS Secrets Manager Agent), or the Lambda extension, on localhost.
     Agent,
     /// AWS Secrets Manager.
     Aws,
@@ -77,6 +78,15 @@ pub struct Connection {
     pub role_arn: Option<String>,
     /// The longest time for one call in one region.
     pub timeout: Duration,
+}
+
+impl Connection {
+    /// The longest time for one fetch: a driver ends one that takes longer, so that the secret can be tried again. A
+    /// source bounds its own time, by `timeout` in each region; many secrets take several calls.
+    pub fn fetch_limit(&self) -> Duration {
+        let regions = u32::try_from(self.regions.len()).unwrap_or(u32::MAX).max(1);
+        self.timeout.saturating_mul(regions).saturating_add(Duration::from_mins(2))
+    }
 }
 
 /// The sealed snapshot: a file that the driver encrypts to an age identity.

@@ -26,10 +26,38 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// Milliseconds since 1970 in UTC, as the wall clock shows them. Used for dates only, never for lifetimes.
+/// Milliseconds since 1970 in UTC, as the wall clock shows them. Used for dates and to notice that the machine slept,
+/// never for lifetimes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct UnixTime(pub u64);
+
+impl UnixTime {
+    /// The time since an earlier date; zero if that is not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// What the two clocks of a driver show at one moment. The monotonic one measures lifetimes; it stands still while the
+/// machine sleeps. The wall clock does not, but it may be set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocks {
+    pub(crate) now: Timestamp,
+    pub(crate) wall: UnixTime,
+}
+
+impl Clocks {
+    /// The time since an earlier look, by the clock that shows more.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        self.now.since(earlier.now).max(self.wall.since(earlier.wall))
+    }
+
+    /// The wall clock at `Timestamp(0)`.
+    pub(crate) fn started_at(self) -> UnixTime {
+        UnixTime(self.wall.0.saturating_sub(self.now.0))
+    }
+}
 
 /// Whether an entry is within its lifetime.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]

@@ -6,12 +6,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use secrecy::ExposeSecret;
 
+use crate::engine::Engine;
 use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::event::EventKind;
 use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
-use crate::options::{CustomSecret, Options};
+use crate::options::{CustomSecret, Options, SourceKind};
 use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Parsed};
 use crate::sealed::{Item, Sealed};
@@ -20,6 +21,9 @@ use crate::snapshot::{Held, Origin, ReadCounter, Snapshot};
 
 /// At most one forced fetch per secret in this time.
 const FORCED_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A driver that comes so late after a value's end was stopped meanwhile: one that runs comes on time.
+const LATE: Duration = Engine::CLOCK_INTERVAL;
 
 /// What the engine knows of one secret.
 pub(crate) struct Slot {
@@ -60,6 +64,8 @@ pub(crate) struct Entry {
     usable_until: Timestamp,
     /// Whether readers know that its lifetime is over.
     is_marked_stale: bool,
+    /// Its end came while the process stood still: it is served until the next fetch has ended.
+    is_overdue: bool,
 }
 
 impl Entry {
@@ -82,6 +88,12 @@ pub(crate) struct Flight {
     pub(crate) due: Option<Timestamp>,
     pub(crate) under_way: Option<FetchId>,
     pub(crate) failures: u32,
+    /// No forced fetch was answered yet: the one under way is forced, else the next.
+    pub(crate) wants_newest: bool,
+    /// The process stood still while it was under way, for longer than a call may last.
+    is_interrupted: bool,
+    /// The one before was lost to a standstill.
+    is_repeated: bool,
 }
 
 impl Flight {
@@ -104,6 +116,7 @@ impl Flight {
     pub(crate) fn depart(&mut self, id: FetchId) {
         self.under_way = Some(id);
         self.due = None;
+        self.is_interrupted = false;
     }
 
     /// Whether that fetch was this one's; it is over then.
@@ -113,6 +126,17 @@ impl Flight {
             self.under_way = None;
         }
         is_this
+    }
+
+    /// Whether it was lost to a standstill, so that it says nothing about the server: it is made again at once. Not twice
+    /// in a row: a process that is always late would never report that AWS cannot be reached.
+    fn is_lost<T>(&mut self, result: &Result<T, Failure>, now: Timestamp) -> bool {
+        let is_lost = |failure: &Failure| matches!(failure.kind, ErrorKind::Timeout | ErrorKind::Unavailable);
+        self.is_repeated = self.is_interrupted && !self.is_repeated && result.as_ref().is_err_and(is_lost);
+        if self.is_repeated {
+            self.due = Some(now);
+        }
+        self.is_repeated
     }
 
     fn fail(&mut self, now: Timestamp, retry_after: Option<Duration>, rng: &mut Rng) -> Duration {
@@ -243,6 +267,7 @@ impl Slot {
         }
         self.forced_at = Some(now);
         self.is_forced = true;
+        self.current.wants_newest = true;
         self.current.due = Some(now);
         true
     }
@@ -295,6 +320,29 @@ impl Slot {
         *self = Self { failure, counts, ..Self::new(self.service.clone(), self.secret_id.clone(), None) };
     }
 
+    /// The process stood still, and the machine slept for so long, which the monotonic clock does not show. True if
+    /// readers have to know.
+    pub(crate) fn resume(&mut self, slept: Duration, is_interrupted: bool, around: &mut Surroundings<'_>) -> bool {
+        let now = around.now;
+        let mut is_due = !slept.is_zero();
+        if let Some(entry) = &mut self.entry {
+            if is_due {
+                entry.head_start = entry.head_start.saturating_add(slept);
+                entry.fresh_until = entry.fresh_until.min(now);
+            }
+            if is_interrupted && !entry.is_overdue && entry.usable_until + LATE <= now {
+                entry.is_overdue = true;
+                entry.usable_until = now + around.options.connection.fetch_limit();
+                is_due = true;
+            }
+        }
+        for flight in [&mut self.current, &mut self.before] {
+            flight.is_interrupted |= is_interrupted;
+            flight.due = flight.due.map(|due| if is_due { due.min(now) } else { due });
+        }
+        is_due && self.entry.is_some()
+    }
+
     /// Ends what is over; true if readers have to know.
     pub(crate) fn advance(&mut self, around: &mut Surroundings<'_>) -> bool {
         let now = around.now;
@@ -343,7 +391,13 @@ impl Slot {
 
     /// Takes in the current version.
     pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
-        self.is_forced = false;
+        if self.current.is_lost(&result, around.now) {
+            return;
+        }
+        // A refresh that joined a planned fetch of the agent was answered from its cache.
+        let is_cached = around.options.source == SourceKind::Agent && !self.current.wants_newest && result.is_ok();
+        let is_forced_again = std::mem::take(&mut self.is_forced) && is_cached;
+        self.current.wants_newest &= result.is_err();
         match result {
             Ok(payload) if self.is_lagging(&payload, around) => {
                 let region = payload.region.unwrap_or_default();
@@ -351,10 +405,19 @@ impl Slot {
                 self.fail(&Failure { kind: ErrorKind::Unavailable, message, retry_after: None }, around);
             }
             Ok(payload) => match self.parse(&payload, around) {
-                Ok(parsed) => self.accept(parsed, payload, around),
+                Ok(parsed) => {
+                    self.accept(parsed, payload, around);
+                    if self.current.is_interrupted {
+                        // It may have been answered before the standstill.
+                        self.current.due = Some(around.now);
+                    }
+                }
                 Err(violations) => self.reject(&payload, violations, around),
             },
             Err(failure) => self.fail(&failure, around),
+        }
+        if is_forced_again {
+            self.force(around.now);
         }
     }
 
@@ -374,6 +437,9 @@ impl Slot {
     /// Takes in the version before the current one.
     pub(crate) fn take_previous(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) -> bool {
         let now = around.now;
+        if self.before.is_lost(&result, now) {
+            return false;
+        }
         match result.map(|payload| self.parse(&payload, around)) {
             Ok(Ok(parsed)) => {
                 self.before.schedule(None);
@@ -432,6 +498,7 @@ impl Slot {
             fresh_until,
             usable_until: fresh_until + around.options.cache.stale_if_error,
             is_marked_stale: false,
+            is_overdue: false,
         };
         let warnings = entry.parsed.warnings.clone();
         around.events.push(match self.entry.take() {
@@ -440,9 +507,11 @@ impl Slot {
                 if was_snapshot {
                     self.look_back(created_at, around);
                 }
+                let is_new = |warning: &Violation| !old.parsed.warnings.contains(warning);
+                let warnings = warnings.into_iter().filter(is_new).collect();
                 entry.parsed.config = old.parsed.config;
                 entry.payload.created_at = old.payload.created_at.or(entry.payload.created_at);
-                EventKind::Refreshed { version_id: to }
+                EventKind::Refreshed { version_id: to, warnings }
             }
             Some(old) => {
                 self.is_unsealed = true;
@@ -473,6 +542,7 @@ impl Slot {
     }
 
     fn reject(&mut self, payload: &Payload, violations: Vec<Violation>, around: &mut Surroundings<'_>) {
+        self.entry.take_if(|entry| entry.is_overdue);
         let Payload { version_id, .. } = payload;
         let summary = format!("version {version_id} of {} ({}) is not valid", self.secret_id, self.service);
         let service = Some(self.service.clone());
@@ -485,6 +555,9 @@ impl Slot {
     }
 
     fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
+        self.entry.take_if(|entry| entry.is_overdue);
+        // Where nothing is held, a value of the source's cache is better than none.
+        self.current.wants_newest &= self.entry.is_some();
         self.failure = Some(self.explain(failure, around.options));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
@@ -538,7 +611,8 @@ impl Slot {
         match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
             Ok(parsed) => {
                 if !self.is_absent() {
-                    around.events.push(EventKind::Fallback { error: failure.kind(), origin: Origin::Environment });
+                    let (error, warnings) = (failure.kind(), parsed.warnings.clone());
+                    around.events.push(EventKind::Fallback { error, origin: Origin::Environment, warnings });
                 }
                 self.fallback = Some(parsed);
             }
@@ -563,7 +637,8 @@ impl Slot {
         }
         match self.parse(&payload, around) {
             Ok(parsed) => {
-                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot });
+                let warnings = parsed.warnings.clone();
+                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot, warnings });
                 self.entry = Some(Entry {
                     parsed,
                     version_id: payload.version_id.as_str().into(),
@@ -574,6 +649,7 @@ impl Slot {
                     fresh_until: around.now,
                     usable_until: around.now + left,
                     is_marked_stale: true,
+                    is_overdue: false,
                 });
             }
             Err(violations) => {
@@ -582,13 +658,21 @@ impl Slot {
         }
     }
 
-    /// The source says what happened; what to do about it is the same for every source.
+    /// The source says what happened. What to do about it is decided here: behind the agent it is the agent that has a
+    /// role.
     fn explain(&self, failure: &Failure, options: &Options) -> Error {
         let Self { service, secret_id, .. } = self;
+        let is_agent = options.source == SourceKind::Agent;
+        let resource = || secret_id.resource(options.connection.regions.first().map_or("", String::as_str));
         let advice = match failure.kind {
+            ErrorKind::AccessDenied if is_agent => format!(
+                "grant the agent's role secretsmanager:DescribeSecret and secretsmanager:GetSecretValue on {}, and \
+                 kms:Decrypt where its key is your own",
+                resource()
+            ),
             ErrorKind::AccessDenied => format!(
                 "grant the role secretsmanager:GetSecretValue on {}, and kms:Decrypt where its key is your own",
-                secret_id.resource(options.connection.regions.first().map_or("", String::as_str))
+                resource()
             ),
             ErrorKind::DecryptionFailed => {
                 "check that the secret's KMS key is enabled and that its policy lets the role decrypt".to_owned()
@@ -599,6 +683,10 @@ impl Slot {
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
+            ErrorKind::Unauthenticated if is_agent => {
+                "give this process the token that the agent was started with, and the agent valid credentials"
+                    .to_owned()
+            }
             ErrorKind::Unauthenticated => {
                 "give the process valid credentials; the next fetch takes them without a restart".to_owned()
             }

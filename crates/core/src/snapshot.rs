@@ -127,6 +127,12 @@ impl Snapshot {
         self.counted(now).map(|answer| answer.config().clone())
     }
 
+    /// Whether the end of what is held has come. The engine takes the value away then; until its driver had a turn, as
+    /// after the process stood still, it has not decided yet.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|held| held.usable_until <= now)
+    }
+
     /// What a read would answer; not counted as one.
     pub(crate) fn answer(&self, now: Timestamp) -> Result<Read, Error> {
         self.decide(now).map(Answer::into_read)

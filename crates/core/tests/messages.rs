@@ -58,6 +58,26 @@ fn what_to_grant_is_in_the_partition_of_the_region() {
 }
 
 #[test]
+fn behind_the_agent_the_advice_is_about_the_agent() {
+    for (source, code, advice) in [
+        ("aws", "SECRETS_UNAUTHENTICATED", "give the process valid credentials"),
+        ("agent", "SECRETS_UNAUTHENTICATED", "give this process the token that the agent was started with"),
+        ("aws", "SECRETS_ACCESS_DENIED", "grant the role secretsmanager:GetSecretValue"),
+        ("agent", "SECRETS_ACCESS_DENIED", "grant the agent's role secretsmanager:DescribeSecret and"),
+    ] {
+        let options = json!({ "source": source, "services": ["redis"], "environmentFallback": false });
+        let (options, variables) = Options::parse(options.as_object().unwrap(), [("NODE_ENV", "test")]).unwrap();
+        let mut engine = Engine::new(options, variables);
+        let id = engine.poll_fetch(Timestamp(0)).unwrap().id;
+        let outcomes = json!([{ "service": "redis", "failure": { "code": code } }]);
+        let fetched = serde_json::from_value(json!({ "id": id, "outcomes": outcomes })).unwrap();
+        engine.handle_fetched(Timestamp(0), fetched);
+        let error = engine.read(&Service::Redis.into(), Timestamp(0)).unwrap_err();
+        assert!(error.message().contains(advice), "{source}: {error}");
+    }
+}
+
+#[test]
 fn a_violation_names_the_part_of_the_url() {
     for (url, part) in [
         ("postgresql://u:p@db", "the database in DATABASE_URL is required"),

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use permisos_secrets_core::{Engine, Fetched, Freshness, Options, Origin, Rule, Service, ServiceId, Status, Timestamp};
+use permisos_secrets_core::{
+    Engine, Fetched, Freshness, Options, Origin, Rule, Service, ServiceId, Status, Timestamp, UnixTime,
+};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Value, json};
 
@@ -132,6 +134,18 @@ fn a_version_keeps_its_age_through_a_restart() {
     let mut process = Process::start(5, &json!({}), Some(&sealed()));
     process.fetch(0, &failure("SECRETS_UNAVAILABLE"));
     assert_eq!(process.0.health(Timestamp(0)).services[0].version_age_ms, Some(STARTED_AT + 5 * HOUR));
+}
+
+#[test]
+fn what_is_sealed_after_a_sleep_is_dated_rightly() {
+    let mut process = Process::start(0, &json!({}), None);
+    process.fetch(0, &value("v1"));
+    process.0.handle_clock(Timestamp(1000), UnixTime(STARTED_AT + 20 * HOUR));
+    process.fetch(1000, &failure("SECRETS_UNAVAILABLE"));
+    let sealed = process.seal(1000).unwrap();
+    let mut next = Process::start(20, &json!({}), Some(&sealed));
+    next.fetch(0, &failure("SECRETS_UNAVAILABLE"));
+    assert_eq!(next.0.health(Timestamp(0)).services[0].age_ms, Some(20 * HOUR));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use permisos_secrets_core::{Engine, Error, Options, Refresh, Timestamp};
+use permisos_secrets_core::{Engine, Error, Options, Refresh, Timestamp, UnixTime};
 use permisos_secrets_testkit::vectors::{Subject, run_all};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,10 @@ impl Subject for Core {
         let variables = variables.iter().map(|(name, value)| (name, value.as_str().unwrap_or_default()));
         let options = Options::parse(options.as_object().unwrap(), variables);
         options.map(|(options, variables)| Self(Engine::new(options, variables))).map_err(|error| document(&error))
+    }
+
+    fn handle_clock(&mut self, now: u64, wall: u64) {
+        self.0.handle_clock(Timestamp(now), UnixTime(wall));
     }
 
     fn poll_fetch(&mut self, now: u64) -> Option<Value> {

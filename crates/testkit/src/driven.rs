@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
 
-use permisos_secrets::core::{Read, Refresh, Snapshot, Timestamp};
+use permisos_secrets::core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
 use permisos_secrets::{DrivenEngine, Error, ServiceId};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -58,6 +58,12 @@ impl<O: Open> Subject for Driven<O> {
         let mut state = State { engine, published: HashMap::new(), events: VecDeque::new() };
         state.publish();
         Ok(Self(RefCell::new(state), PhantomData))
+    }
+
+    fn handle_clock(&mut self, now: u64, wall: u64) {
+        let state = self.0.get_mut();
+        state.engine.handle_clock(Timestamp(now), UnixTime(wall));
+        state.publish();
     }
 
     fn poll_fetch(&mut self, now: u64) -> Option<Value> {

@@ -13,6 +13,8 @@ pub trait Subject: Sized {
 
     /// Opens an engine, or says why not.
     fn open(options: &Value, variables: &Map<String, Value>) -> Result<Self, Value>;
+    /// What both clocks show.
+    fn handle_clock(&mut self, now: u64, wall: u64);
     /// What to fetch.
     fn poll_fetch(&mut self, now: u64) -> Option<Value>;
     /// What was fetched.
@@ -161,6 +163,10 @@ fn script<S: Subject>(vector: &Value, standard: &Value) -> Result<(), String> {
     let mut under_way = VecDeque::new();
     for (index, step) in vector["steps"].as_array().into_iter().flatten().enumerate() {
         let now = step["at"].as_u64().unwrap_or_default();
+        if let Some(ahead) = step["clock"].as_i64() {
+            let started_at = options["startedAt"].as_u64().unwrap_or_default();
+            engine.handle_clock(now, (started_at + now).saturating_add_signed(ahead));
+        }
         play(&mut engine, step, now, &mut under_way, standard)
             .map_err(|what| format!("step {index} at {now}: {what}"))?;
     }
@@ -182,6 +188,11 @@ fn play<S: Subject>(
         let fetch = engine.poll_fetch(now);
         let asked: Value = fetch.iter().filter_map(|fetch| fetch["requests"].as_array()).flatten().map(key).collect();
         same("fetch", expected, &asked)?;
+        if let Some(expected) = step.get("forced") {
+            let requests = fetch.iter().filter_map(|fetch| fetch["requests"].as_array()).flatten();
+            let forced: Value = requests.filter(|request| request["forced"] == true).map(key).collect();
+            same("forced", expected, &forced)?;
+        }
         under_way.extend(fetch);
     }
     if let Some(answers) = step.get("answer") {

@@ -506,11 +506,12 @@ impl FromWit<wit::SnapshotFile> for core::SnapshotFile {
 /// Fails on names that no engine of ours answers: the component is not to be trusted with its own.
 pub(crate) fn fetch(it: wit::Fetch) -> Result<core::Fetch, Error> {
     let wit::Fetch { id, requests } = it;
-    let request = |wit::Request { service, secret_id: id, stage }| {
+    let request = |wit::Request { service, secret_id: id, stage, forced }| {
         Ok(core::Request {
             service: core::ServiceId::from_wit(service),
             secret_id: secret_id(&id)?,
             stage: core::Stage::from_wit(stage),
+            forced,
         })
     };
     Ok(core::Fetch { id: core::FetchId(id), requests: requests.into_iter().map(request).collect::<Result<_, _>>()? })
@@ -576,9 +577,11 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
                 let wit_types::Failed { error, message, consecutive_failures, retry_in_ms } = failed;
                 Self::Failed { error: ErrorKind::from_wit(error), message, consecutive_failures, retry_in_ms }
             }
-            wit_types::EventKind::Fallback(wit_types::Fallback { error, origin }) => {
-                Self::Fallback { error: ErrorKind::from_wit(error), origin: core::Origin::from_wit(origin) }
-            }
+            wit_types::EventKind::Fallback(wit_types::Fallback { error, origin, warnings }) => Self::Fallback {
+                error: ErrorKind::from_wit(error),
+                origin: core::Origin::from_wit(origin),
+                warnings: list(warnings),
+            },
             wit_types::EventKind::Invalid(wit_types::Invalid { version_id, violations }) => {
                 Self::Invalid { version_id, violations: list(violations) }
             }
@@ -588,7 +591,9 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
             wit_types::EventKind::Recovered(wit_types::Recovered { failures, from_fallback }) => {
                 Self::Recovered { failures, from_fallback }
             }
-            wit_types::EventKind::Refreshed(version_id) => Self::Refreshed { version_id },
+            wit_types::EventKind::Refreshed(wit_types::Refreshed { version_id, warnings }) => {
+                Self::Refreshed { version_id, warnings: list(warnings) }
+            }
             wit_types::EventKind::Rotated(wit_types::Rotated { from, to, warnings }) => {
                 Self::Rotated { from, to, warnings: list(warnings) }
             }

@@ -6,7 +6,7 @@ use std::fs;
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use permisos_secrets_core::{
     Connection, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, Snapshot,
-    SnapshotFile, SourceKind, Stage, Status, Timestamp, Variables,
+    SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
 };
 use serde_json::{Map, Value};
 use wasmtime::component::ResourceAny;
@@ -202,6 +202,10 @@ impl DrivenEngine for SandboxedEngine {
 
     fn services(&self) -> Vec<ServiceId> {
         self.services.clone()
+    }
+
+    fn handle_clock(&mut self, now: Timestamp, wall: UnixTime) {
+        let _ = self.call(|engine, store, this| engine.call_handle_clock(store, this, now.0, wall.0));
     }
 
     fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {

@@ -14,7 +14,7 @@ use age::secrecy::ExposeSecret;
 
 use permisos_secrets::core::{
     Connection, Engine, Event, Fetch, Fetched, Health, Options, Read, ReadCounts, Refresh, Snapshot, SnapshotFile,
-    SourceKind, Timestamp,
+    SourceKind, Timestamp, UnixTime,
 };
 use permisos_secrets::{DrivenEngine, Error, EventKind, Origin, Secrets, Service, ServiceId};
 use permisos_secrets_testkit::driven::{Driven, Open};
@@ -91,6 +91,7 @@ impl DrivenEngine for Twins {
     }
 
     twins! {
+        handle_clock(now: Timestamp, wall: UnixTime) -> ();
         poll_fetch(now: Timestamp) -> Option<Fetch>;
         poll_timeout() -> Option<Timestamp>;
         poll_event() -> Option<Event>;

@@ -11,6 +11,8 @@ use crate::target;
 
 /// cargo-deny that builds with the workspace's toolchain.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
+/// AWS's agent: today's, and the first, which refuses parameters that it does not know.
+const AGENTS: [&str; 2] = ["aws_workload_credentials_provider@3.1.2", "aws_secretsmanager_agent@1.0.0"];
 /// The emulators of Secrets Manager, in the versions that were tried. moto is the main one; ministack enforces policies.
 /// pyOpenSSL, with an OpenSSL that has the post-quantum key exchanges, reports which one was negotiated.
 const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpenSSL==26.4.0"];
@@ -58,12 +60,23 @@ impl Workspace {
 
     /// cargo-deny, built once.
     pub(crate) fn cargo_deny(&self) -> anyhow::Result<PathBuf> {
-        let tools = self.cache.join("tools").join(CARGO_DENY.replace('@', "-"));
-        let binary = tools.join("bin").join("cargo-deny");
+        self.built(CARGO_DENY, "cargo-deny")
+    }
+
+    /// AWS's agent as it is today and as it was first, each built once.
+    pub(crate) fn agents(&self) -> anyhow::Result<[PathBuf; 2]> {
+        let [today, oldest] = AGENTS;
+        Ok([self.built(today, "aws-workload-credentials-provider")?, self.built(oldest, "aws_secretsmanager_agent")?])
+    }
+
+    /// A program of a package from the registry, built once.
+    fn built(&self, package: &str, program: &str) -> anyhow::Result<PathBuf> {
+        let tools = self.cache.join("tools").join(package.replace('@', "-"));
+        let binary = tools.join("bin").join(program);
         if !binary.exists() {
-            println!("Building {CARGO_DENY} once, into {}", tools.display());
-            // Unoptimised: it runs for seconds and would compile for minutes.
-            cmd!(self.shell, "cargo install --quiet --locked --debug --root {tools} {CARGO_DENY}").run()?;
+            println!("Building {package} once, into {}", tools.display());
+            // Unoptimised: it runs for seconds and would compile for minutes more.
+            cmd!(self.shell, "cargo install --quiet --locked --debug --root {tools} {package}").run()?;
         }
         Ok(binary)
     }

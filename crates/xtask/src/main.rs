@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
+mod agent;
 mod bench;
 mod cache;
 mod component;
@@ -25,6 +26,8 @@ use clap::Parser;
 /// Builds, shows, tests and measures permisos-secrets. Needs Rust, Node.js and Python, and sets up everything else.
 #[derive(Parser)]
 enum Command {
+    /// Try the source `agent` on AWS's real agents, which are built once, for minutes; BLESS=1 records their answers
+    Agent,
     /// Print how much a read and a start-up cost, as ratios
     Bench,
     /// Build the engine as a WebAssembly component, check that it imports nothing, and build the tests' guests
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<()> {
     let workspace = cache::Workspace::open()?;
     match command {
+        Command::Agent => agent::run(&workspace),
         Command::Bench => bench::run(&workspace),
         Command::Component => component::run(&workspace),
         Command::Demo => demo::run(&workspace),

@@ -60,11 +60,11 @@ export interface Reads {
 /** Something that happened to one service's secret. `at` is in milliseconds since the secrets were opened. */
 export type SecretsEvent = { at: number; service: string } & (
   | { type: 'failed'; error: ErrorCode; message: string; consecutiveFailures: number; retryInMs: number }
-  | { type: 'fallback'; error: ErrorCode; origin: Origin }
+  | { type: 'fallback'; error: ErrorCode; origin: Origin; warnings: Violation[] }
   | { type: 'invalid'; versionId: string | null; violations: Violation[] }
   | { type: 'loaded'; origin: Origin; versionId: string | null; warnings: Violation[] }
   | { type: 'recovered'; failures: number; fromFallback: boolean }
-  | { type: 'refreshed'; versionId: string }
+  | { type: 'refreshed'; versionId: string; warnings: Violation[] }
   | { type: 'rotated'; from: string; to: string; warnings: Violation[] }
   | { type: 'stale'; ageMs: number; expiresInMs: number }
 );

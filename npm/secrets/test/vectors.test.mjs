@@ -32,7 +32,10 @@ for (const file of readdirSync(join(VECTORS, 'scripts'))) {
       const engine = NativeEngine.open(JSON.stringify(document), variables);
       assert.equal(typeof engine, 'object', engine);
       const underWay = [];
-      for (const [index, step] of steps.entries()) play(engine, step, underWay, `step ${index} at ${step.at}`);
+      for (const [index, step] of steps.entries()) {
+        if (step.clock !== undefined) engine.handleClock(step.at, document.startedAt + step.at + step.clock);
+        play(engine, step, underWay, `step ${index} at ${step.at}`);
+      }
     });
   }
 }
@@ -84,7 +87,9 @@ function play(engine, step, underWay, where) {
   if (step.fetch) {
     const fetch = JSON.parse(engine.pollFetch(now) ?? 'null');
     const key = ({ service, stage }) => (stage === 'AWSCURRENT' ? service : `${service}@${stage}`);
-    assert.deepEqual(fetch?.requests.map(key) ?? [], step.fetch, where);
+    const requests = fetch?.requests ?? [];
+    assert.deepEqual(requests.map(key), step.fetch, where);
+    if (step.forced) assert.deepEqual(requests.filter(({ forced }) => forced).map(key), step.forced, where);
     if (fetch) underWay.push(fetch);
   }
   if (step.answer) {

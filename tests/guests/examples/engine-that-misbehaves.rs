@@ -12,7 +12,7 @@ use bindings::exports::permisos::secrets::engine::{
     Refreshed, Request, SecurityConfig, ServiceId, Snapshot, SnapshotFile, SourceKind, Stage, StripeConfig, Variable,
     VariableName,
 };
-use bindings::exports::permisos::secrets::types::{Config, EventKind, Origin, Service, Status};
+use bindings::exports::permisos::secrets::types::{self, Config, EventKind, Origin, Service, Status};
 
 struct Component;
 
@@ -140,6 +140,7 @@ impl GuestEngine for Engine {
             service: ServiceId::BuiltIn(service),
             secret_id: "test/database".to_owned(),
             stage: Stage::Current,
+            forced: false,
         };
         let requests = match self.misdeed {
             Misdeed::FetchForEver => vec![request(Service::Database)],
@@ -155,9 +156,12 @@ impl GuestEngine for Engine {
 
     fn poll_event(&self) -> Option<Event> {
         let service = ServiceId::BuiltIn(Service::Database);
-        let kind = EventKind::Refreshed("long ".repeat(1 << 20));
+        let version_id = "long ".repeat(1 << 20);
+        let kind = EventKind::Refreshed(types::Refreshed { version_id, warnings: vec![] });
         (self.misdeed == Misdeed::LongEvent).then_some(Event { at: 0, service, kind })
     }
+
+    fn handle_clock(&self, _: u64, _: u64) {}
 
     fn handle_fetched(&self, _: u64, _: Fetched) {}
 

@@ -213,7 +213,9 @@ impl Scene {
             |names: &[&str]| self.events.iter().filter(|event| names.contains(&event.kind.name())).count() as u64;
         let (answered, failed) = (calls(false), calls(true));
         assert_eq!(answered, count(&["invalid", "loaded", "refreshed", "rotated"]), "{:?}", self.events);
-        assert_eq!(failed, count(&["failed"]), "{:?}", self.events);
+        // One that failed while this busy process had no turn for longer than a call may last is made again, unreported.
+        let reported = count(&["failed"]);
+        assert!((reported..=2 * reported + answered).contains(&failed), "{failed} failed calls: {:?}", self.events);
         // The SDK sends a call once more; one may have been under way.
         if let Some(requests) = requests() {
             assert!((answered..=answered + 2 * failed + 2).contains(&requests), "{requests} requests");

@@ -162,5 +162,10 @@ pub(crate) fn fetch(ids: &[&str]) -> Fetch {
 }
 
 pub(crate) fn request(id: &str, stage: Stage) -> permisos_secrets_core::Request {
-    permisos_secrets_core::Request { service: ServiceId::from(id), secret_id: SecretId::parse(id).unwrap(), stage }
+    permisos_secrets_core::Request {
+        service: ServiceId::from(id),
+        secret_id: SecretId::parse(id).unwrap(),
+        stage,
+        forced: false,
+    }
 }

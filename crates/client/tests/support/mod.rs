@@ -85,6 +85,9 @@ fn payload(service: &str, version: &str) -> Payload {
         "database" => json!({ "host": "db", "database": "permisos", "username": "app", "password": version }),
         "redis" if version == "bad" => json!({ "port": "none" }),
         "redis" => json!({ "host": "cache" }),
+        "security" if version.starts_with("weak") => {
+            json!({ "sessionSecret": "s".repeat(40), "jwtSecret": "short-jwt-secret", "internalApiKey": "k" })
+        }
         "security" => json!({ "sessionSecret": "s".repeat(40), "jwtSecret": "j".repeat(40), "internalApiKey": "k" }),
         "stripe" => json!({ "publicKey": "pk_test_1", "privateKey": "sk_test_1", "webhookSecret": "whsec_1" }),
         "email" => json!({ "smtpUser": "u", "smtpPassword": "p", "fromAddress": "a@b.mx", "host": "smtp" }),

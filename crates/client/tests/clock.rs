@@ -1,0 +1,139 @@
+//! A machine that sleeps: the wall clock goes on, the clock by which the driver sleeps does not. Time is tokio's, paused.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use permisos_secrets::core::{
+    Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, Snapshot, SnapshotFile, SourceKind,
+    Timestamp, UnixTime,
+};
+use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
+use serde_json::json;
+use support::{Behaviour, Scripted};
+use tokio::time::sleep;
+use zeroize::Zeroizing;
+
+const STARTED_AT: u64 = 1_790_000_000_000;
+
+/// Core's engine, on a wall clock that is ahead of paused time by as much as the test says.
+struct Asleep {
+    engine: Engine,
+    ahead_ms: Arc<AtomicU64>,
+}
+
+macro_rules! forward {
+    ($($name:ident($($argument:ident: $ty:ty),*) -> $answer:ty;)*) => {
+        $(fn $name(&mut self, $($argument: $ty),*) -> $answer {
+            DrivenEngine::$name(&mut self.engine, $($argument),*)
+        })*
+    };
+}
+
+impl DrivenEngine for Asleep {
+    fn source(&self) -> SourceKind {
+        DrivenEngine::source(&self.engine)
+    }
+
+    fn connection(&self) -> &Connection {
+        DrivenEngine::connection(&self.engine)
+    }
+
+    fn snapshot_file(&self) -> Option<&SnapshotFile> {
+        DrivenEngine::snapshot_file(&self.engine)
+    }
+
+    fn services(&self) -> Vec<ServiceId> {
+        DrivenEngine::services(&self.engine)
+    }
+
+    fn handle_clock(&mut self, now: Timestamp, _: UnixTime) {
+        let wall = UnixTime(STARTED_AT + now.0 + self.ahead_ms.load(Ordering::SeqCst));
+        self.engine.handle_clock(now, wall);
+    }
+
+    forward! {
+        poll_fetch(now: Timestamp) -> Option<Fetch>;
+        handle_fetched(now: Timestamp, fetched: Fetched) -> ();
+        poll_timeout() -> Option<Timestamp>;
+        poll_event() -> Option<Event>;
+        poll_changed() -> Option<ServiceId>;
+        snapshot(service: &ServiceId) -> Option<Snapshot>;
+        loaded(now: Timestamp) -> Option<Result<(), Error>>;
+        refresh(service: &ServiceId, now: Timestamp) -> Result<Refresh, Error>;
+        refreshed(service: &ServiceId) -> Option<Result<(), Error>>;
+        restore(now: Timestamp, text: &str) -> ();
+        refuse_snapshot(now: Timestamp, message: &str) -> ();
+        poll_seal(now: Timestamp) -> Option<Zeroizing<String>>;
+        health(now: Timestamp) -> Health;
+        close() -> ();
+    }
+}
+
+/// Secrets, and what puts their machine to sleep.
+fn secrets(source: &Arc<Scripted>) -> (Secrets, impl Fn(Duration) + use<>) {
+    let ahead_ms = Arc::<AtomicU64>::default();
+    let sleeper = ahead_ms.clone();
+    let source = source.clone();
+    let options = json!({ "source": "aws", "services": ["redis"], "startedAt": STARTED_AT });
+    let secrets = Secrets::builder()
+        .options(options.as_object().unwrap().clone())
+        .variables([])
+        .engine(move |options, variables| {
+            let (options, variables) = Options::parse(options, variables)?;
+            Ok(Box::new(Asleep { engine: Engine::new(options, variables), ahead_ms }))
+        })
+        .connect(move |_, _| source)
+        .build()
+        .unwrap();
+    let fall_asleep = move |time: Duration| {
+        sleeper.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    };
+    (secrets, fall_asleep)
+}
+
+fn redis() -> ServiceId {
+    Service::Redis.into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sleep_is_noticed_within_a_minute_and_costs_one_fetch() {
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let (secrets, fall_asleep) = secrets(&source);
+    secrets.load().await.unwrap();
+    sleep(Duration::from_secs(10)).await;
+    source.behave(Behaviour::Answer("v2"));
+    fall_asleep(Duration::from_hours(60));
+    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"), "nothing is lost meanwhile");
+    sleep(Duration::from_mins(1)).await;
+    let read = secrets.read(&redis()).unwrap();
+    assert_eq!((read.freshness, read.version_id.as_deref()), (Freshness::Fresh, Some("v2")));
+    sleep(Duration::from_mins(10)).await;
+    assert_eq!(source.fetches(), 2);
+    assert_eq!(secrets.health().status, Status::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_flight_while_the_machine_slept_has_not_failed() {
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let (secrets, fall_asleep) = secrets(&source);
+    secrets.load().await.unwrap();
+    let mut subscription = secrets.subscribe();
+    source.behave(Behaviour::Fail(ErrorKind::Unavailable));
+    let asleep = async {
+        sleep(Duration::from_millis(2)).await;
+        assert_eq!(source.fetches(), 2, "it is under way");
+        fall_asleep(Duration::from_mins(10));
+        sleep(Duration::from_millis(5)).await;
+        source.behave(Behaviour::Answer("v2"));
+    };
+    let redis = redis();
+    let (refreshed, ()) = tokio::join!(secrets.refresh(&redis), asleep);
+    refreshed.unwrap();
+    assert_eq!(source.fetches(), 3);
+    assert_eq!(subscription.next_event().await.unwrap().kind.name(), "rotated", "nothing failed before");
+}
