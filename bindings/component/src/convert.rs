@@ -112,7 +112,7 @@ impl IntoWit for &schema::DatabaseConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }
@@ -134,7 +134,7 @@ impl IntoWit for &schema::RedisConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }

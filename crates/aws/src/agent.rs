@@ -12,9 +12,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
-use permisos_secrets::Source;
 use permisos_secrets_core::{
-    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, UnixTime,
+    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, Source, UnixTime,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;

@@ -14,9 +14,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::StreamExt;
-use permisos_secrets::Source;
 use permisos_secrets_core::{
-    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Stage, UnixTime,
+    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Source, Stage,
+    UnixTime,
 };
 use tokio::sync::Mutex as AsyncMutex;
 

@@ -149,7 +149,7 @@ async fn two_hundred_secrets_are_ten_calls_also_of_the_largest_size() {
         ids.iter().map(|id| json!({ "id": id, "fields": { "token": { "minLength": 8 } } })).collect();
     let options = json!({ "services": [], "secrets": definitions, "ttl": 3600 });
     let secrets = builder(KEY, &moto.url, &options).build().unwrap();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     assert!(secrets.custom(&ids[0]).unwrap().text("token").unwrap().expose_secret() == token, "it is read whole");
     for id in &ids[1..] {
         let config = secrets.custom(id).unwrap();

@@ -39,7 +39,7 @@ fn stop_after(time: Duration, services: &[Service], url: &str, source: &Arc<dyn 
         .option("endpointUrl", url)
         .option("region", "us-east-1")
         .services(services)
-        .variables([])
+        .without_variables()
         .connect(move |_, _| source)
         .build()
         .unwrap();

@@ -128,7 +128,7 @@ impl<'o> Context<'o> {
         for (name, value) in changed {
             builder = builder.option(name, value.clone());
         }
-        builder.connect(permisos_secrets_aws::connect).build()
+        builder.build()
     }
 
     /// Where a command is about to change something, for a person to confirm: region, and account where it is known.

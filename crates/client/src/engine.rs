@@ -119,7 +119,7 @@ impl DrivenEngine for Engine {
 
 /// Makes an engine from options (with `startedAt` and `seed`) and the environment variables.
 pub(crate) type Open =
-    Box<dyn FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>>;
+    Box<dyn FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + Send>;
 
 /// The engine of this very program.
 pub(crate) fn native(

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     Invalid,
     /// The secret does not exist in the region, or is scheduled for deletion. Create or restore it.
     NotFound,
-    /// A read before the first load. Await `initialize` first.
+    /// A read before the first load, or after the end. Load, and wait for it, first.
     NotReady,
     /// Secrets Manager limits the rate. Retried by itself.
     Throttled,
@@ -218,7 +218,7 @@ impl Error {
 
     /// The error of every read once the secrets are closed.
     pub fn closed(service: &ServiceId) -> Self {
-        let message = format!("{service} cannot be read: the secrets are closed; initialize again");
+        let message = format!("{service} cannot be read: the secrets are closed; load them again");
         Self::of(service.clone(), ErrorKind::NotReady, message)
     }
 
@@ -233,7 +233,7 @@ impl Error {
         Self::of(
             service.clone(),
             ErrorKind::ConfigInvalid,
-            format!("{service} is built in: it has a getter of its own"),
+            format!("{service} is not a custom secret: it is built in, and has a getter of its own"),
         )
     }
 

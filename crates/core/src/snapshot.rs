@@ -159,7 +159,8 @@ impl Snapshot {
             return Ok(Answer::Environment(config));
         }
         Err(self.failure.clone().unwrap_or_else(|| {
-            let message = format!("{} is not loaded yet: call and await initialize first", self.service);
+            let message =
+                format!("{} is not loaded yet: load the secrets, and wait for it, before the first read", self.service);
             Error::of(self.service.clone(), ErrorKind::NotReady, message)
         }))
     }

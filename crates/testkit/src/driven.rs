@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
 
-use permisos_secrets::core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
 use permisos_secrets::{DrivenEngine, Error, ServiceId};
+use permisos_secrets_core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
 use serde::Serialize;
 use serde_json::{Map, Value};
 

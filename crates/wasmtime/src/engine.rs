@@ -345,7 +345,7 @@ impl DrivenEngine for SandboxedEngine {
         for (service, snapshot) in &mut self.snapshots {
             *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));
         }
-        self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; initialize again"));
+        self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; load them again"));
         self.closed = Some(Closed { changed, events });
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn builder(url: &str, token: &str, options: &Value) -> SecretsBuilder
         .option("ttl", 1)
         .option("timeout", 30)
         .options(options.as_object().unwrap().clone())
-        .variables([])
+        .without_variables()
         .connect(source)
 }
 

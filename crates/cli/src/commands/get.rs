@@ -37,7 +37,7 @@ impl Get {
         let service = context.service(&self.service)?;
         let secrets = context.secrets(&[("services", services(&service))])?;
         // What cannot be fetched may still be answered from the environment: the read below tells.
-        let _ = secrets.load().await;
+        let _ = secrets.ready().await;
         let read = secrets.read(&service)?;
         let shape = if self.reveal { parse(&read.config.expose_json()) } else { parse(&read.config.redacted_json()) };
         if let Some(field) = &self.field {

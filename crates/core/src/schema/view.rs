@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{Fields, Wiped, wipe};
+use super::{Fields, SecretUrl, Wiped, wipe};
 
 const REDACTED: &str = "[REDACTED]";
 
@@ -100,6 +100,12 @@ impl Secret for &SecretString {
     }
 }
 
+impl Secret for &SecretUrl {
+    fn expose(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
 impl Secret for &str {
     fn expose(&self) -> Value {
         (*self).into()
@@ -136,6 +142,13 @@ impl Secret for &Extra {
 /// The fields of a payload that its schema does not name. Kept, handed out, redacted.
 pub struct Extra(Wiped);
 
+impl Default for Extra {
+    /// No fields.
+    fn default() -> Self {
+        Self(Wiped(Value::Object(Map::new())))
+    }
+}
+
 impl Extra {
     pub(crate) fn of(fields: &Fields<'_, '_>) -> Self {
         Self(Wiped(Value::Object(fields.rest())))
@@ -148,9 +161,10 @@ impl Extra {
 
     /// Put together again from a JSON object, where it came out of a sandbox. Anything else is no fields.
     pub fn from_json(text: &str) -> Self {
-        Self(Wiped(
-            serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new())),
-        ))
+        serde_json::from_str(text)
+            .ok()
+            .filter(Value::is_object)
+            .map_or_else(Self::default, |fields| Self(Wiped(fields)))
     }
 
     /// All fields as a JSON object, **exposed**. Zeroed when dropped.
