@@ -1,6 +1,7 @@
 //! The AWS Workload Credentials Provider (once AWS Secrets Manager Agent), or the Lambda extension, over HTTP on this
 //! machine.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,6 +76,12 @@ struct Answer {
 struct Token {
     text: SecretString,
     origin: String,
+}
+
+impl fmt::Debug for AgentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentSource").finish_non_exhaustive()
+    }
 }
 
 impl AgentSource {

@@ -65,7 +65,7 @@ fn the_first_example_of_the_readme_connects_with_the_password() {
          DB_SSL_CA=\"{authority}\"\n",
         postgres.port, postgres.password
     );
-    let backend = rest.map(|line| format!("{line}\n")).collect::<String>() + &database;
+    let backend = [rest.collect::<Vec<_>>().join("\n").as_str(), "\n", &database].concat();
     std::fs::write(bench.folder.path().join(".env"), backend).unwrap();
     let ran = bench.run(&MIGRATE);
     assert_eq!(ran.code, 0, "{}", ran.err);

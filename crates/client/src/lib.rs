@@ -21,8 +21,11 @@ pub use permisos_secrets_core::{
 pub use secrecy::{ExposeSecret, SecretString};
 
 pub use driver::{Notice, Subscription};
+#[cfg(feature = "engine")]
 pub use engine::DrivenEngine;
 pub use retry::{DatabaseError, SqlState};
+/// For fuzzing alone.
 #[cfg(feature = "snapshot")]
+#[doc(hidden)]
 pub use sealed::Vault;
 pub use secrets::{Secrets, SecretsBuilder};

@@ -85,6 +85,7 @@ impl SecretsBuilder {
 
     /// Drives this engine instead of core's own, e.g. `permisos_secrets_wasmtime`'s in a sandbox. It is made from options
     /// (with `startedAt` and `seed`) and environment variables.
+    #[cfg(feature = "engine")]
     pub fn engine(
         mut self,
         open: impl FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>

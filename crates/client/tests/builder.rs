@@ -1,7 +1,5 @@
 //! What a Rust program writes: one crate, typed setters, a source of its own, and nothing that prints a value.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 mod support;
 
 use std::sync::mpsc::channel;

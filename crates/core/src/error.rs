@@ -193,15 +193,15 @@ impl fmt::Display for Violation {
 /// The error of every operation: a kind, what happened, what to do. Never holds a value or a part of one.
 #[derive(Clone, thiserror::Error)]
 #[error("{}", self.message())]
-pub struct Error(Arc<Details>);
+pub struct Error(pub(crate) Arc<Details>);
 
 #[derive(Debug, Eq, PartialEq)]
-struct Details {
-    kind: ErrorKind,
-    service: Option<ServiceId>,
-    message: String,
-    violations: Vec<Violation>,
-    errors: Vec<Error>,
+pub(crate) struct Details {
+    pub(crate) kind: ErrorKind,
+    pub(crate) service: Option<ServiceId>,
+    pub(crate) message: String,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) errors: Vec<Error>,
 }
 
 impl Error {
@@ -237,22 +237,10 @@ impl Error {
         )
     }
 
-    /// An error put together again from its parts, where it came out of a sandbox.
-    pub fn from_parts(
-        kind: ErrorKind,
-        service: Option<ServiceId>,
-        message: String,
-        violations: Vec<Violation>,
-        errors: Vec<Self>,
-    ) -> Self {
-        Self(Arc::new(Details { kind, service, message, violations, errors }))
-    }
-
-    /// Everything that it holds, for where it goes into a sandbox or out of it: the arguments of
-    /// [`from_parts`](Self::from_parts).
-    pub fn as_parts(&self) -> (ErrorKind, Option<&ServiceId>, &str, &[Violation], &[Self]) {
-        let Details { kind, service, message, violations, errors } = &*self.0;
-        (*kind, service.as_ref(), message, violations, errors)
+    /// An error of the same kind and service with other words.
+    pub(crate) fn with(&self, message: String, violations: Vec<Violation>) -> Self {
+        let (kind, service) = (self.kind(), self.service().cloned());
+        Self(Arc::new(Details { kind, service, message, violations, errors: vec![] }))
     }
 
     /// An error that lists everything that is wrong; the message repeats the list for those who see only it.

@@ -12,6 +12,8 @@ mod health;
 mod metric;
 mod name;
 mod options;
+#[cfg(feature = "parts")]
+mod parts;
 pub mod permissions;
 mod policy;
 mod retry;

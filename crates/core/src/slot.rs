@@ -600,8 +600,7 @@ impl Slot {
         }
         if let Some(rejection) = &self.rejection {
             let message = format!("{failure}\nNothing stands in: {rejection}");
-            let (service, violations) = (failure.service().cloned(), rejection.violations().to_vec());
-            self.failure = Some(Error::from_parts(failure.kind(), service, message, violations, vec![]));
+            self.failure = Some(failure.with(message, rejection.violations().to_vec()));
             return;
         }
         self.restore(failure.kind(), around);

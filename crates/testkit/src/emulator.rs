@@ -3,6 +3,7 @@
 #![expect(clippy::missing_panics_doc, reason = "each panics if the emulator does not do what it is told")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -46,6 +47,12 @@ pub struct Postgres {
     pub authority: String,
 }
 
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 impl Postgres {
     /// Starts one with an empty database `postgres`.
     #[must_use]
@@ -66,6 +73,7 @@ impl Drop for Postgres {
 }
 
 /// An emulated AWS, empty. Ends with the test, also when that is killed: its standard input closes then.
+#[derive(Debug)]
 pub struct Emulator {
     child: Child,
     /// How it is reached.

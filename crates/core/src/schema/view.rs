@@ -140,7 +140,7 @@ impl Secret for &Extra {
 }
 
 /// The fields of a payload that its schema does not name. Kept, handed out, redacted.
-pub struct Extra(Wiped);
+pub struct Extra(pub(crate) Wiped);
 
 impl Default for Extra {
     /// No fields.
@@ -157,14 +157,6 @@ impl Extra {
     /// The fields' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.0.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
-    }
-
-    /// Put together again from a JSON object, where it came out of a sandbox. Anything else is no fields.
-    pub fn from_json(text: &str) -> Self {
-        serde_json::from_str(text)
-            .ok()
-            .filter(Value::is_object)
-            .map_or_else(Self::default, |fields| Self(Wiped(fields)))
     }
 
     /// All fields as a JSON object, **exposed**. Zeroed when dropped.
