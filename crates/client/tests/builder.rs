@@ -181,7 +181,7 @@ async fn what_is_public_has_a_debug_that_shows_no_value() {
     let builder = Secrets::builder().environment("test").services([Service::Redis]).variables([("REDIS_URL", &url)]);
     assert_no_leak(&format!("{:?}", builder.option("secrets", json!([CANARY]))), "the builder");
     let secrets = Secrets::builder().environment("test").services([Service::Redis]).variables([("REDIS_URL", &url)]);
-    let secrets = secrets.ready().await.unwrap();
+    let secrets = secrets.load().await.unwrap();
     let redis = secrets.redis().unwrap();
     assert!(redis.url.as_str().contains(CANARY) && redis.url.expose_secret() == redis.url.as_str());
     assert_no_leak(&format!("{:?} {redis:?} {:?}", redis.url, secrets.subscribe()), "a config and its URL");

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
 use permisos_secrets_core::{
     Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, Snapshot, SnapshotFile, SourceKind,
     Timestamp, UnixTime,
 };
-use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
 use serde_json::json;
 use support::{Behaviour, Scripted};
 use tokio::time::sleep;
@@ -108,9 +108,9 @@ async fn a_sleep_is_noticed_within_a_minute_and_costs_one_fetch() {
     sleep(Duration::from_secs(10)).await;
     source.behave(Behaviour::Answer("v2"));
     fall_asleep(Duration::from_hours(60));
-    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"), "nothing is lost meanwhile");
+    assert_eq!(secrets.read(Service::Redis).unwrap().version_id.as_deref(), Some("v1"), "nothing is lost meanwhile");
     sleep(Duration::from_mins(1)).await;
-    let read = secrets.read(&redis()).unwrap();
+    let read = secrets.read(Service::Redis).unwrap();
     assert_eq!((read.freshness, read.version_id.as_deref()), (Freshness::Fresh, Some("v2")));
     sleep(Duration::from_mins(10)).await;
     assert_eq!(source.fetches(), 2);
