@@ -34,9 +34,9 @@ fn gets(emulator: &Emulator) -> Option<u64> {
     emulator.requests().get("GetSecretValue").copied()
 }
 
-fn retry_in_ms(kind: &EventKind) -> u64 {
-    let EventKind::Failed { retry_in_ms, .. } = kind else { panic!("{kind:?}") };
-    *retry_in_ms
+fn retry_in(kind: &EventKind) -> u128 {
+    let EventKind::Failed { retry_in, .. } = kind else { panic!("{kind:?}") };
+    retry_in.as_millis()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,10 +45,10 @@ async fn a_server_that_is_killed_and_started_again() {
     create(&moto, 1);
     let mut scene = Scene::open(&moto.url, &json!({})).await;
     moto.kill();
-    let first = retry_in_ms(&scene.until("failed").await);
+    let first = retry_in(&scene.until("failed").await);
     scene.assert_stale(ErrorKind::Unavailable);
     // Now connections are refused, and the waits grow.
-    let second = retry_in_ms(&scene.until("failed").await);
+    let second = retry_in(&scene.until("failed").await);
     assert!((1000..=2000).contains(&first) && (2000..=4000).contains(&second), "{first} ms, {second} ms");
     let moto = Emulator::moto_at(&moto.url);
     create(&moto, 2);

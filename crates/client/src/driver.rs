@@ -379,7 +379,7 @@ fn log(event: &Event) {
         EventKind::Recovered { failures, .. } => tracing::info!(%service, failures, "{name}"),
         EventKind::Refreshed { version_id, .. } => tracing::debug!(%service, version_id, "{name}"),
         EventKind::Rotated { from, to, .. } => tracing::info!(%service, from, to, "{name}"),
-        EventKind::Stale { expires_in_ms, .. } => tracing::warn!(%service, expires_in_ms, "{name}"),
+        EventKind::Stale { expires_in, .. } => tracing::warn!(%service, ?expires_in, "{name}"),
     }
     for warning in kind.warnings() {
         tracing::warn!(%service, version_id = kind.version_id(), "warning: {warning}");

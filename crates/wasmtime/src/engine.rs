@@ -308,7 +308,7 @@ impl DrivenEngine for SandboxedEngine {
                     service.status = Status::Unavailable;
                     service.last_error = Some(error.kind());
                     service.last_error_message = Some(error.to_string());
-                    service.next_refresh_ms = None;
+                    service.next_refresh = None;
                 }
             }
         }
@@ -334,11 +334,11 @@ impl DrivenEngine for SandboxedEngine {
         for service in &mut self.last_health.services {
             service.origin = None;
             service.freshness = None;
-            service.age_ms = None;
+            service.age = None;
             service.version_id = None;
-            service.version_age_ms = None;
+            service.version_age = None;
             service.region = None;
-            service.next_refresh_ms = None;
+            service.next_refresh = None;
             service.last_error = Some(ErrorKind::NotReady);
             service.last_error_message = Some(Error::closed(&service.service).to_string());
         }

@@ -232,8 +232,8 @@ impl Scene {
                 assert!(at.0 >= not_before, "a fetch at {} ms, not to be before {not_before}", at.0);
                 not_before = 0;
             }
-            if let EventKind::Failed { retry_in_ms, .. } = kind {
-                not_before = at.0 + retry_in_ms;
+            if let EventKind::Failed { retry_in, .. } = kind {
+                not_before = (*at + *retry_in).0;
             }
         }
     }
