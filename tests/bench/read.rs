@@ -38,12 +38,12 @@ async fn main() {
     let secrets = Secrets::builder()
         .option("source", "aws")
         .environment("bench")
-        .services(&[Service::Database])
-        .variables([])
+        .services([Service::Database])
+        .without_variables()
         .connect(move |_, _| std::sync::Arc::new(source))
         .build()
         .unwrap();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
 
     let config = aws_sdk_secretsmanager::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -112,7 +112,7 @@ impl IntoWit for &schema::DatabaseConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }
@@ -134,7 +134,7 @@ impl IntoWit for &schema::RedisConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }
@@ -405,7 +405,8 @@ impl IntoWit for core::EventKind {
 
     fn into_wit(self) -> Self::Wit {
         match self {
-            Self::Failed { error, message, consecutive_failures, retry_in_ms } => {
+            Self::Failed { error, message, consecutive_failures, retry_in } => {
+                let retry_in_ms = milliseconds(retry_in);
                 let error = error.into_wit();
                 wit_types::EventKind::Failed(wit_types::Failed { error, message, consecutive_failures, retry_in_ms })
             }
@@ -431,7 +432,8 @@ impl IntoWit for core::EventKind {
             Self::Rotated { from, to, warnings } => {
                 wit_types::EventKind::Rotated(wit_types::Rotated { from, to, warnings: list(warnings) })
             }
-            Self::Stale { age_ms, expires_in_ms } => {
+            Self::Stale { age, expires_in } => {
+                let (age_ms, expires_in_ms) = (milliseconds(age), milliseconds(expires_in));
                 wit_types::EventKind::Stale(wit_types::Stale { age_ms, expires_in_ms })
             }
         }
@@ -443,11 +445,11 @@ impl IntoWit for core::Health {
 
     fn into_wit(self) -> wit::Health {
         let Self { status, environment, source, services, fetches } = self;
-        let fetch = |core::FetchCount { operation, error, count, duration_ms }| wit_types::FetchCount {
+        let fetch = |core::FetchCount { operation, error, count, duration }| wit_types::FetchCount {
             operation: core::Operation::into_wit(operation),
             error: error.map(core::ErrorKind::into_wit),
             count,
-            duration_ms,
+            duration_ms: milliseconds(duration),
         };
         wit::Health {
             status: status.into_wit(),
@@ -470,11 +472,11 @@ impl IntoWit for core::ServiceHealth {
             status,
             origin,
             freshness,
-            age_ms,
+            age,
             version_id,
-            version_age_ms,
+            version_age,
             region,
-            next_refresh_ms,
+            next_refresh,
             consecutive_failures,
             last_error,
             last_error_message,
@@ -488,11 +490,11 @@ impl IntoWit for core::ServiceHealth {
             status: status.into_wit(),
             origin: origin.map(IntoWit::into_wit),
             freshness: freshness.map(IntoWit::into_wit),
-            age_ms,
+            age_ms: age.map(milliseconds),
             version_id,
-            version_age_ms,
+            version_age_ms: version_age.map(milliseconds),
             region,
-            next_refresh_ms,
+            next_refresh_ms: next_refresh.map(milliseconds),
             consecutive_failures,
             last_error: last_error.map(IntoWit::into_wit),
             last_error_message,

@@ -48,9 +48,8 @@ pub fn open_secrets(
     variables: HashMap<String, String>,
     notify: Function<'_, FnArgs<(String, String)>, ()>,
 ) -> napi::Result<Opened> {
-    let opened = Options::document(&options).and_then(|options| {
-        Secrets::builder().options(options).variables(variables).connect(permisos_secrets_aws::connect).build()
-    });
+    let opened = Options::document(&options)
+        .and_then(|options| Secrets::builder().options(options).variables(variables).build());
     let secrets = match opened {
         Ok(secrets) => secrets,
         Err(error) => return Ok(Opened { secrets: None, error: Some(json::text(&error)) }),
@@ -86,7 +85,7 @@ impl NativeSecrets {
     #[napi(ts_return_type = "Promise<string | null>")]
     pub fn load<'e>(&self, env: &'e Env) -> napi::Result<Object<'e>> {
         let secrets = self.0.clone();
-        promise(env, async move { secrets.load().await })
+        promise(env, async move { secrets.ready().await })
     }
 
     /// Fetches one secret now. Resolves to null, or to the error as JSON.
@@ -97,7 +96,7 @@ impl NativeSecrets {
     #[napi(ts_return_type = "Promise<string | null>")]
     pub fn refresh<'e>(&self, env: &'e Env, service: String) -> napi::Result<Object<'e>> {
         let secrets = self.0.clone();
-        promise(env, async move { secrets.refresh(&service.as_str().into()).await })
+        promise(env, async move { secrets.refresh(service.as_str()).await })
     }
 
     /// Answers a read as JSON.
@@ -107,7 +106,7 @@ impl NativeSecrets {
     /// If Node cannot make a string.
     #[napi]
     pub fn read<'e>(&self, env: &'e Env, service: String) -> napi::Result<JsString<'e>> {
-        env.create_string(&**Read::expose_json(&self.0.read(&service.as_str().into())))
+        env.create_string(&**Read::expose_json(&self.0.read(service.as_str())))
     }
 
     /// The state of everything as JSON, without values.

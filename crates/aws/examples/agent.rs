@@ -249,14 +249,14 @@ async fn a_forced_refresh_is_seen_at_once_and_a_planned_one_is_not() {
     let agent = Program::today().start(&moto.url, &KEYS, "");
     let secrets = open(&agent.url(), TOKEN, &json!({}));
     let mut subscription = secrets.subscribe();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     until(&mut subscription, "loaded").await;
     rotate(&moto, 2);
     until(&mut subscription, "refreshed").await;
     until(&mut subscription, "refreshed").await;
     assert_eq!(user(&secrets), "app-1", "the agent's cache answers a planned fetch");
     // Also where it joins a planned one.
-    secrets.refresh(&Service::Database.into()).await.unwrap();
+    secrets.refresh(Service::Database).await.unwrap();
     assert_eq!(user(&secrets), "app-2");
     until(&mut subscription, "rotated").await;
     secrets.close();
@@ -267,7 +267,7 @@ async fn a_login_that_fails_gets_the_new_password_through_the_agent() {
     create(&moto);
     let agent = Program::today().start(&moto.url, &KEYS, "");
     let secrets = open(&agent.url(), TOKEN, &json!({ "ttl": 300 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     rotate(&moto, 2);
     assert_eq!(log_in(&secrets, "app-2").await, 0, "one refresh, and no wait");
     secrets.close();
@@ -278,10 +278,10 @@ async fn an_old_agent_is_asked_again_without_the_parameter() {
     create(&moto);
     let agent = Program::oldest().start(&moto.url, &KEYS, "ttl_seconds = 1");
     let secrets = open(&agent.url(), TOKEN, &json!({ "ttl": 300 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     rotate(&moto, 2);
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    secrets.refresh(&Service::Database.into()).await.unwrap();
+    secrets.refresh(Service::Database).await.unwrap();
     assert_eq!(user(&secrets), "app-2");
     secrets.close();
 }
@@ -292,7 +292,7 @@ async fn a_wrong_token_is_unauthenticated() {
     for program in [Program::today(), Program::oldest()] {
         let agent = program.start(&moto.url, &KEYS, "");
         let secrets = open(&agent.url(), "wrong", &json!({}));
-        let error = secrets.load().await.unwrap_err();
+        let error = secrets.ready().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
         secrets.close();
     }
@@ -309,7 +309,7 @@ async fn an_agent_that_stops_is_bridged_and_one_that_starts_with_a_new_token_is_
     let (port, url) = (agent.port, agent.url());
     let secrets = open(&url, &token, &json!({}));
     let mut subscription = secrets.subscribe();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     agent.stop();
     let EventKind::Failed { error, message, .. } = until(&mut subscription, "failed").await.kind else {
         unreachable!("by its name")

@@ -1,6 +1,7 @@
 //! The administrator's calls: what a person or a pipeline does to secrets, and what an application never needs.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,6 +126,7 @@ pub struct Version {
 }
 
 /// A stored value.
+#[derive(Debug)]
 pub struct Stored {
     /// The text; none for a binary secret.
     pub text: Option<SecretString>,
@@ -174,6 +176,12 @@ pub struct Decision {
     pub resource: String,
     /// Whether it is allowed.
     pub allowed: bool,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("connection", &self.0.connection).finish_non_exhaustive()
+    }
 }
 
 impl Admin {

@@ -1,6 +1,7 @@
 //! The AWS Workload Credentials Provider (once AWS Secrets Manager Agent), or the Lambda extension, over HTTP on this
 //! machine.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +13,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Limited};
-use permisos_secrets::Source;
 use permisos_secrets_core::{
-    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, UnixTime,
+    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, Request, Source, UnixTime,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -76,6 +76,12 @@ struct Answer {
 struct Token {
     text: SecretString,
     origin: String,
+}
+
+impl fmt::Debug for AgentSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentSource").finish_non_exhaustive()
+    }
 }
 
 impl AgentSource {

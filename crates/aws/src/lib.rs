@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "admin")]
 mod admin;
 mod agent;
 mod credentials;
@@ -8,20 +9,21 @@ mod network;
 mod process;
 mod profile;
 mod reach;
+#[cfg(feature = "admin")]
 mod signed;
 mod source;
 mod table;
 
 use std::sync::Arc;
 
-use permisos_secrets::Source;
-use permisos_secrets_core::{Connection, SourceKind};
+use permisos_secrets_core::{Connection, Source, SourceKind};
 
+#[cfg(feature = "admin")]
 pub use admin::{Admin, Decision, Description, Identity, Making, Rotation, Stored, TrailEvent, Version};
 pub use agent::AgentSource;
 pub use source::AwsSource;
 
-/// The source that the options ask for, for `SecretsBuilder::connect`. Nothing is contacted before the first fetch.
+/// The source that the options ask for. `permisos-secrets` connects by it unless it is given another one. Nothing is contacted before the first fetch.
 pub fn connect(kind: SourceKind, connection: &Connection) -> Arc<dyn Source> {
     match kind {
         SourceKind::Agent => Arc::new(AgentSource::new(connection)),

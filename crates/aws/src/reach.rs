@@ -37,6 +37,7 @@ pub(crate) struct Reached {
     /// `AWS_ENDPOINT_URL` would win over it.
     pub(crate) endpoint_url: Option<String>,
     pub(crate) credentials: Chain,
+    #[cfg(feature = "admin")]
     pub(crate) client: Client,
 }
 
@@ -80,7 +81,14 @@ pub(crate) async fn reach(
     let config = shared.to_builder().identity_cache(IdentityCache::no_cache());
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
     let endpoint_url = connection.endpoint_url.as_ref().map(|url| url.replace("{region}", &region));
-    Ok(Reached { region, config, endpoint_url, credentials, client: aws })
+    Ok(Reached {
+        region,
+        config,
+        endpoint_url,
+        credentials,
+        #[cfg(feature = "admin")]
+        client: aws,
+    })
 }
 
 /// Less than the time-out of the call, so that what took the time is known.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +15,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::StreamExt;
-use permisos_secrets::Source;
 use permisos_secrets_core::{
-    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Stage, UnixTime,
+    Call, Connection, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload, SecretId, Source, Stage,
+    UnixTime,
 };
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -51,6 +52,12 @@ struct RegionClient {
 /// What a request asks for. Services that share a secret share its fetch.
 type Key = (SecretId, Stage);
 type Results = HashMap<Key, Result<Payload, Failure>>;
+
+impl fmt::Debug for AwsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsSource").finish_non_exhaustive()
+    }
+}
 
 impl AwsSource {
     /// A source that connects at the first fetch.

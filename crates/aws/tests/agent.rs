@@ -312,8 +312,8 @@ async fn an_agent_that_is_not_ready_is_bridged_and_found_later() {
         application::builder(&server.url, "token", &options).variables([("DATABASE_URL".to_owned(), url.to_owned())]);
     let secrets = secrets.build().unwrap();
     let mut subscription = secrets.subscribe();
-    secrets.load().await.unwrap();
-    assert_eq!(secrets.read(&Service::Database.into()).unwrap().origin, Origin::Environment);
+    secrets.ready().await.unwrap();
+    assert_eq!(secrets.read(Service::Database).unwrap().origin, Origin::Environment);
     while !matches!(subscription.next_event().await.unwrap().kind, EventKind::Recovered { .. }) {}
     assert_eq!(user(&secrets), "app-1");
     secrets.close();
@@ -372,7 +372,7 @@ async fn a_login_that_fails_gets_the_new_password_past_the_agents_cache() {
     let rotated = |seen: &support::server::Seen| version(if seen.query.contains("refreshNow=true") { 2 } else { 1 });
     let server = Server::start(rotated).await;
     let secrets = open(&server.url, "token", &json!({ "ttl": 300 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     assert_eq!(log_in(&secrets, "app-2").await, 0, "one refresh, and no wait");
     assert_eq!(server.seen().len(), 2);
     secrets.close();

@@ -83,14 +83,13 @@ fn child(url: &str) {
     };
     let credentials = SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test"));
     let source = Arc::new(AwsSource::new(&connection).with_credentials(credentials));
-    let secrets = Secrets::builder().option("source", "aws").option("environment", "test").variables([]);
+    let secrets = Secrets::builder().option("source", "aws").option("environment", "test").without_variables();
     let secrets = secrets.connect(move |_: SourceKind, _: &Connection| source).build().unwrap();
-    runtime.block_on(secrets.load()).unwrap();
+    runtime.block_on(secrets.ready()).unwrap();
     for service in Service::ALL {
-        assert!(secrets.read(&service.into()).unwrap().config.expose_json().len() > 20);
+        assert!(secrets.read(service).unwrap().config.expose_json().len() > 20);
     }
-    let refreshed =
-        Service::ALL.map(|service| runtime.block_on(secrets.refresh(&service.into())).map_err(|it| it.kind()));
+    let refreshed = Service::ALL.map(|service| runtime.block_on(secrets.refresh(service)).map_err(|it| it.kind()));
     assert_eq!(
         refreshed,
         [
@@ -103,7 +102,7 @@ fn child(url: &str) {
             Ok(()),
         ]
     );
-    assert!(secrets.read(&Service::Database.into()).unwrap().previous.is_some(), "the value before is held too");
+    assert!(secrets.read(Service::Database).unwrap().previous.is_some(), "the value before is held too");
     pause("loaded");
     secrets.close();
     drop(secrets);

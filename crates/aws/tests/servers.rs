@@ -34,9 +34,9 @@ fn gets(emulator: &Emulator) -> Option<u64> {
     emulator.requests().get("GetSecretValue").copied()
 }
 
-fn retry_in_ms(kind: &EventKind) -> u64 {
-    let EventKind::Failed { retry_in_ms, .. } = kind else { panic!("{kind:?}") };
-    *retry_in_ms
+fn retry_in(kind: &EventKind) -> u128 {
+    let EventKind::Failed { retry_in, .. } = kind else { panic!("{kind:?}") };
+    retry_in.as_millis()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,10 +45,10 @@ async fn a_server_that_is_killed_and_started_again() {
     create(&moto, 1);
     let mut scene = Scene::open(&moto.url, &json!({})).await;
     moto.kill();
-    let first = retry_in_ms(&scene.until("failed").await);
+    let first = retry_in(&scene.until("failed").await);
     scene.assert_stale(ErrorKind::Unavailable);
     // Now connections are refused, and the waits grow.
-    let second = retry_in_ms(&scene.until("failed").await);
+    let second = retry_in(&scene.until("failed").await);
     assert!((1000..=2000).contains(&first) && (2000..=4000).contains(&second), "{first} ms, {second} ms");
     let moto = Emulator::moto_at(&moto.url);
     create(&moto, 2);
@@ -149,7 +149,7 @@ async fn two_hundred_secrets_are_ten_calls_also_of_the_largest_size() {
         ids.iter().map(|id| json!({ "id": id, "fields": { "token": { "minLength": 8 } } })).collect();
     let options = json!({ "services": [], "secrets": definitions, "ttl": 3600 });
     let secrets = builder(KEY, &moto.url, &options).build().unwrap();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     assert!(secrets.custom(&ids[0]).unwrap().text("token").unwrap().expose_secret() == token, "it is read whole");
     for id in &ids[1..] {
         let config = secrets.custom(id).unwrap();

@@ -39,13 +39,13 @@ fn stop_after(time: Duration, services: &[Service], url: &str, source: &Arc<dyn 
         .option("endpointUrl", url)
         .option("region", "us-east-1")
         .services(services)
-        .variables([])
+        .without_variables()
         .connect(move |_, _| source)
         .build()
         .unwrap();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let loading = secrets.clone();
-    runtime.spawn(async move { loading.load().await });
+    runtime.spawn(async move { loading.ready().await });
     thread::sleep(time);
     drop(runtime);
 }

@@ -38,7 +38,7 @@ fn child(url: &str) {
     let options = json!({ "staleIfError": STALE_IF_ERROR, "timeout": TIMEOUT });
     let secrets = builder(KEY, url, &options).build().unwrap();
     let mut subscription = secrets.subscribe();
-    runtime.block_on(secrets.load()).unwrap();
+    runtime.block_on(secrets.ready()).unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
     let reading = std::thread::spawn({
         let (secrets, is_over) = (secrets.clone(), is_over.clone());

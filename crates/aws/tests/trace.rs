@@ -43,15 +43,15 @@ fn answer(seen: &Seen) -> Reply {
 }
 
 async fn load(source: Arc<dyn Source>, services: &[Service]) {
-    let secrets = Secrets::builder().option("source", "aws").services(services).variables([]);
+    let secrets = Secrets::builder().option("source", "aws").services(services).without_variables();
     let secrets = secrets.connect(move |_: SourceKind, _: &Connection| source).build().unwrap();
     let mut subscription = secrets.subscribe();
-    if let Err(error) = secrets.load().await {
+    if let Err(error) = secrets.ready().await {
         assert_no_leak(&format!("{error} {error:?}"), "an error");
     }
-    secrets.refresh(&services[0].into()).await.ok();
+    secrets.refresh(services[0]).await.ok();
     assert_no_leak(&format!("{:?}", secrets.health()), "health");
-    assert_no_leak(&format!("{:?}", secrets.read(&services[0].into())), "a read");
+    assert_no_leak(&format!("{:?}", secrets.read(services[0])), "a read");
     secrets.close();
     while let Some(notice) = subscription.next().await {
         assert_no_leak(&format!("{notice:?}"), "a notice");

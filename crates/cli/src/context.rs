@@ -127,7 +127,7 @@ impl<'o> Context<'o> {
         for (name, value) in changed {
             builder = builder.option(name, value.clone());
         }
-        builder.connect(permisos_secrets_aws::connect).build()
+        builder.build()
     }
 
     /// The region, and the account where it is known: shown before a person confirms a change.

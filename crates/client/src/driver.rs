@@ -1,21 +1,22 @@
 //! The one loop between engine and source: `poll_fetch`, fetch, `handle_fetched`, publish, sleep until `poll_timeout`.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use permisos_secrets_core::{
-    Engine, Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId,
+    Engine, Error, ErrorKind, Event, EventKind, Failure, Fetch, FetchId, Fetched, Outcome, Refresh, ServiceId, Source,
     Timestamp,
 };
 use tokio::runtime::Handle;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::engine::DrivenEngine;
 use crate::published::Published;
-use crate::source::Source;
 use crate::sync::broadcast::error::{RecvError, TryRecvError};
 use crate::sync::{Mutex, MutexGuard, Notify, broadcast, wall_clock, watch};
 
@@ -116,16 +117,21 @@ impl Driver {
             return Ok(());
         }
         let Ok(runtime) = Handle::try_current() else {
-            let message = "secrets are fetched inside a tokio runtime: call `load` and `refresh` in one";
+            let message = "secrets are fetched inside a tokio runtime: load and refresh them in one";
             return Err(Error::new(ErrorKind::ConfigInvalid, message));
         };
+        // tokio says it only by a panic.
+        if catch_unwind(|| drop(sleep(Duration::ZERO))).is_err() {
+            let message = "the tokio runtime has no timers: build it with `enable_time` or `enable_all`";
+            return Err(Error::new(ErrorKind::ConfigInvalid, message));
+        }
         if !self.is_running.swap(true, Ordering::AcqRel) {
             // Made here, not in the loop: the runtime may end before it polls the loop for the first time.
             let flights = Flights { driver: self.clone(), tasks: JoinSet::new(), ids: HashMap::new() };
             let running = runtime.spawn(self.clone().run(flights, source.clone()));
             // A runtime that is ending drops what is spawned in it: who waits would start the loop again and again.
             if running.is_finished() && !*self.is_closed.borrow() {
-                let message = "the tokio runtime is shutting down: call `load` and `refresh` in another one";
+                let message = "the tokio runtime is shutting down: load and refresh the secrets in another one";
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
         }
@@ -278,6 +284,12 @@ pub struct Subscription {
     closing: watch::Receiver<bool>,
 }
 
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
 impl Subscription {
     /// The next notice; `None` once the secrets are closed and all was told.
     pub async fn next(&mut self) -> Option<Notice> {
@@ -367,7 +379,7 @@ fn log(event: &Event) {
         EventKind::Recovered { failures, .. } => tracing::info!(%service, failures, "{name}"),
         EventKind::Refreshed { version_id, .. } => tracing::debug!(%service, version_id, "{name}"),
         EventKind::Rotated { from, to, .. } => tracing::info!(%service, from, to, "{name}"),
-        EventKind::Stale { expires_in_ms, .. } => tracing::warn!(%service, expires_in_ms, "{name}"),
+        EventKind::Stale { expires_in, .. } => tracing::warn!(%service, ?expires_in, "{name}"),
     }
     for warning in kind.warnings() {
         tracing::warn!(%service, version_id = kind.version_id(), "warning: {warning}");

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 /// An engine that the driver drives: core's own, or the same one in a sandbox. Each method is that of [`Engine`], which
 /// documents it.
-#[expect(missing_docs, reason = "they are documented at Engine")]
+#[cfg_attr(feature = "engine", expect(missing_docs, reason = "they are documented at Engine"))]
+#[cfg_attr(not(feature = "engine"), allow(dead_code, unreachable_pub, reason = "public by that feature alone"))]
 pub trait DrivenEngine: Send {
     /// Where values come from.
     fn source(&self) -> SourceKind;
@@ -119,7 +120,7 @@ impl DrivenEngine for Engine {
 
 /// Makes an engine from options (with `startedAt` and `seed`) and the environment variables.
 pub(crate) type Open =
-    Box<dyn FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>>;
+    Box<dyn FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + Send>;
 
 /// The engine of this very program.
 pub(crate) fn native(

@@ -5,21 +5,27 @@ mod engine;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod published;
+mod retry;
 #[cfg(feature = "snapshot")]
 mod sealed;
 mod secrets;
-mod source;
+mod setters;
 mod sync;
 
-pub use permisos_secrets_core as core;
 pub use permisos_secrets_core::{
-    Config, Connection, Error, ErrorKind, Event, EventKind, Freshness, Health, Origin, Read, Service, ServiceHealth,
-    ServiceId, SourceKind, Status, Violation, schema,
+    Call, Config, Connection, DatabaseDefaults, Environment, Error, ErrorKind, Event, EventKind, Failure, Fetch,
+    FetchId, Fetched, Freshness, Health, Operation, Origin, Outcome, Payload, Read, Request, Rule, SecretId, Service,
+    ServiceHealth, ServiceId, Source, SourceKind, Stage, Status, UnixTime, Violation, schema,
 };
+/// How a value is read: `password.expose_secret()`.
+pub use secrecy::{ExposeSecret, SecretString};
 
 pub use driver::{Notice, Subscription};
+#[cfg(feature = "engine")]
 pub use engine::DrivenEngine;
+pub use retry::{DatabaseError, SqlState};
+/// For fuzzing alone.
 #[cfg(feature = "snapshot")]
+#[doc(hidden)]
 pub use sealed::Vault;
 pub use secrets::{Secrets, SecretsBuilder};
-pub use source::Source;

@@ -1,5 +1,6 @@
 //! The sealed snapshot on disk: encrypted to an age identity, replaced atomically, never plain text.
 
+use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,12 @@ pub struct Vault {
     path: PathBuf,
     identity: Identity,
     recipient: Recipient,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Vault {

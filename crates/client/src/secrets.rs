@@ -1,21 +1,23 @@
 //! The Rust API: a builder, one load, typed getters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::{Stream, StreamExt, stream};
 use permisos_secrets_core::schema::{
     CustomConfig, DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig,
     StripeConfig,
 };
 use permisos_secrets_core::{
-    Config, Connection, Error, ErrorKind, Health, Read, Service, ServiceId, Snapshot, SourceKind, Timestamp,
+    Config, Connection, Error, Event, Health, Read, Service, ServiceId, Snapshot, Source, SourceKind, Timestamp,
 };
 use serde_json::{Map, Value};
 
 use crate::driver::{Driver, Seal, Subscription};
 use crate::engine::{DrivenEngine, Open, native};
-use crate::source::Source;
 use crate::sync::wall_clock;
 
 /// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
@@ -28,7 +30,8 @@ struct Inner {
     source: Option<Arc<dyn Source>>,
 }
 
-/// Collects what [`Secrets`] need. Nothing is checked before [`build`](Self::build), which tells everything at once.
+/// Collects what [`Secrets`] need. Nothing is checked before [`load`](Self::load) or [`build`](Self::build), whose error
+/// lists everything that is wrong.
 #[derive(Default)]
 #[must_use]
 pub struct SecretsBuilder {
@@ -38,12 +41,20 @@ pub struct SecretsBuilder {
     connect: Option<Connect>,
 }
 
-type Connect = Box<dyn FnOnce(SourceKind, &Connection) -> Arc<dyn Source>>;
+type Connect = Box<dyn FnOnce(SourceKind, &Connection) -> Arc<dyn Source> + Send>;
 
 impl SecretsBuilder {
     /// Sets one option of [`Options::parse`](permisos_secrets_core::Options::parse) by its name there, e.g. `("ttl", 600)`.
     pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.options.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets one entry of an option that is an object. One that is none is left to be refused.
+    pub(crate) fn within(mut self, option: &str, name: &str, value: &str) -> Self {
+        if let Value::Object(object) = self.options.entry(option).or_insert_with(|| Map::new().into()) {
+            object.insert(name.to_owned(), value.into());
+        }
         self
     }
 
@@ -53,40 +64,57 @@ impl SecretsBuilder {
         self
     }
 
-    /// The deployment environment, e.g. `production`.
-    pub fn environment(self, environment: &str) -> Self {
-        self.option("environment", environment)
-    }
-
-    /// Asks for these services only.
-    pub fn services(self, services: &[Service]) -> Self {
-        self.option("services", services.iter().map(|service| service.as_str()).collect::<Vec<_>>())
-    }
-
-    /// Takes these environment variables instead of the process's own.
-    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        self.variables = Some(variables.into_iter().collect());
+    /// Reads these environment variables instead of the process's own.
+    pub fn variables<N: Into<String>, V: Into<String>>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.variables = Some(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
         self
+    }
+
+    /// Reads no environment variable.
+    pub fn without_variables(mut self) -> Self {
+        self.variables = Some(HashMap::new());
+        self
+    }
+
+    /// Fetches from this source instead of AWS. It is asked also in development, unless the option `source` says
+    /// `environment`.
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.options.entry("source").or_insert("aws".into());
+        self.connect(|_, _| Arc::new(source))
     }
 
     /// Drives this engine instead of core's own, e.g. `permisos_secrets_wasmtime`'s in a sandbox. It is made from options
     /// (with `startedAt` and `seed`) and environment variables.
+    #[cfg(feature = "engine")]
     pub fn engine(
         mut self,
-        open: impl FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> + 'static,
+        open: impl FnOnce(&Map<String, Value>, HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error>
+        + Send
+        + 'static,
     ) -> Self {
         self.engine = Some(Box::new(open));
         self
     }
 
-    /// How to make the source, called only where the options do not say `environment`; usually
-    /// `permisos_secrets_aws::connect`.
-    pub fn connect(mut self, connect: impl FnOnce(SourceKind, &Connection) -> Arc<dyn Source> + 'static) -> Self {
+    /// Makes the source from what the options say of it. Called only where they do not say `environment`.
+    pub fn connect(
+        mut self,
+        connect: impl FnOnce(SourceKind, &Connection) -> Arc<dyn Source> + Send + 'static,
+    ) -> Self {
         self.connect = Some(Box::new(connect));
         self
     }
 
-    /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name.
+    /// Checks the options, fetches everything and waits for it: [`build`](Self::build), then [`Secrets::ready`]. With the
+    /// error everything ends; to start without some secret and go on trying, call the two yourself.
+    pub async fn load(self) -> Result<Secrets, Error> {
+        let secrets = self.build()?;
+        secrets.ready().await?;
+        Ok(secrets)
+    }
+
+    /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name; the
+    /// first fetch comes with [`Secrets::ready`].
     pub fn build(self) -> Result<Secrets, Error> {
         let Self { options: mut given, variables, engine, connect } = self;
         let variables = variables.unwrap_or_else(|| {
@@ -102,14 +130,33 @@ impl SecretsBuilder {
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
             (kind, Some(connect)) => Some(connect(kind, engine.connection())),
-            (SourceKind::Agent | SourceKind::Aws, None) => {
-                let message = "the source is not the environment, and the builder was not told how to connect: \
-                               call .connect(permisos_secrets_aws::connect)";
-                return Err(Error::new(ErrorKind::ConfigInvalid, message));
-            }
+            (kind, None) => Some(connect_to_aws(kind, engine.connection())?),
         };
         let seal = restore(&mut *engine)?;
         Ok(Secrets(Arc::new(Inner { driver: Arc::new(Driver::new(engine, seal)), source })))
+    }
+}
+
+#[cfg(feature = "aws")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it fails")]
+fn connect_to_aws(kind: SourceKind, connection: &Connection) -> Result<Arc<dyn Source>, Error> {
+    Ok(permisos_secrets_aws::connect(kind, connection))
+}
+
+#[cfg(not(feature = "aws"))]
+fn connect_to_aws(_: SourceKind, _: &Connection) -> Result<Arc<dyn Source>, Error> {
+    use permisos_secrets_core::ErrorKind;
+    let message = "permisos-secrets was compiled without its feature `aws`: enable it in Cargo.toml, or give a source by \
+                   `.source(…)`";
+    Err(Error::new(ErrorKind::ConfigInvalid, message))
+}
+
+impl fmt::Debug for SecretsBuilder {
+    /// Names alone: what a program gives as an option may be anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretsBuilder")
+            .field("options", &self.options.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,6 +189,7 @@ fn restore(engine: &mut dyn DrivenEngine) -> Result<Option<Seal>, Error> {
 fn restore(engine: &mut dyn DrivenEngine) -> Result<Option<Seal>, Error> {
     match engine.snapshot_file() {
         Some(_) => {
+            use permisos_secrets_core::ErrorKind;
             let message = "the option `snapshot` needs permisos-secrets with the feature `snapshot`: enable it in \
                            Cargo.toml";
             Err(Error::new(ErrorKind::ConfigInvalid, message))
@@ -169,13 +217,19 @@ impl Secrets {
         SecretsBuilder::default()
     }
 
-    /// Fetches everything, in one call where the server has one, and waits for it. However many callers: one fetch.
-    /// The error lists every required service that cannot be read; fetching goes on in the background, so a later
-    /// `load` may succeed. A future that is dropped cancels nothing.
+    /// Loads the secrets of an environment such as `production`, everything else as by default: the seven services, from
+    /// Secrets Manager in production and staging and from environment variables elsewhere.
+    pub async fn load(environment: &str) -> Result<Self, Error> {
+        Self::builder().environment(environment).load().await
+    }
+
+    /// Fetches everything that is not loaded yet, in one call where the server has one, and waits for it. However many
+    /// callers: one fetch. The error lists every required service that cannot be read; fetching goes on in the background,
+    /// so that a later `ready` may succeed. A future that is dropped cancels nothing.
     ///
     /// Call it inside a tokio runtime with its timers enabled: the background work lives there. Where that runtime ends
-    /// before the secrets do, the next `load` or [`refresh`](Self::refresh) goes on in its own.
-    pub async fn load(&self) -> Result<(), Error> {
+    /// before the secrets do, the next `ready` or [`refresh`](Self::refresh) goes on in its own.
+    pub async fn ready(&self) -> Result<(), Error> {
         self.0.driver.until(|| self.start(), |engine, now| engine.loaded(now)).await
     }
 
@@ -199,15 +253,19 @@ impl Secrets {
     /// A secret that the application defined, by its id `{service}/{secret-type}`.
     pub fn custom(&self, id: &str) -> Result<Arc<CustomConfig>, Error> {
         let service = ServiceId::from(id);
+        // Before the read, whose error would be about another secret than the one that is meant.
+        if matches!(service, ServiceId::BuiltIn(_)) {
+            return Err(Error::not_custom(&service));
+        }
         match self.config(&service)? {
             Config::Custom(config) => Ok(config),
-            _ => Err(Error::not_custom(&service)),
+            other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
         }
     }
 
     /// Answers a read with its origin, freshness and version. Never waits and never does I/O.
-    pub fn read(&self, service: &ServiceId) -> Result<Read, Error> {
-        self.answer(service, Snapshot::read)
+    pub fn read(&self, service: impl Into<ServiceId>) -> Result<Read, Error> {
+        self.answer(&service.into(), Snapshot::read)
     }
 
     fn config(&self, service: &ServiceId) -> Result<Config, Error> {
@@ -232,8 +290,8 @@ impl Secrets {
 
     /// Forces a fetch now, or joins the one under way; waits for it. The error is that of the fetch: what was held
     /// before is still read. At most one forced fetch per secret per second; above that it returns at once.
-    pub async fn refresh(&self, service: &ServiceId) -> Result<(), Error> {
-        self.0.driver.refresh(service, || self.start()).await
+    pub async fn refresh(&self, service: impl Into<ServiceId>) -> Result<(), Error> {
+        self.0.driver.refresh(&service.into(), || self.start()).await
     }
 
     /// The state of everything, without values.
@@ -242,9 +300,17 @@ impl Secrets {
         self.0.driver.engine().health(self.0.driver.now())
     }
 
-    /// What happens from now on. Bounded: a slow subscriber is told that it missed something.
+    /// What happens from now on. Bounded: a slow subscriber gets [`Notice::Lagged`](crate::Notice::Lagged) for what it
+    /// missed.
     pub fn subscribe(&self) -> Subscription {
         self.0.driver.subscribe()
+    }
+
+    /// The events from now on, as a stream that ends when the secrets are closed. A slow reader misses some, where
+    /// [`subscribe`](Self::subscribe) says so.
+    pub fn events(&self) -> Pin<Box<dyn Stream<Item = Event> + Send>> {
+        let next = |mut subscription: Subscription| async { Some((subscription.next_event().await?, subscription)) };
+        Box::pin(stream::unfold(self.subscribe(), next).fuse())
     }
 
     /// Forgets every value and ends the background work. Reads answer `NotReady` from then on.
@@ -254,6 +320,19 @@ impl Secrets {
 
     fn start(&self) -> Result<(), Error> {
         self.0.driver.start(self.0.source.as_ref())
+    }
+}
+
+impl fmt::Debug for Secrets {
+    /// The state of each service, and no value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let health = self.health();
+        let services = health.services.iter().map(|it| (it.service.as_str(), it.status));
+        f.debug_struct("Secrets")
+            .field("environment", &health.environment)
+            .field("source", &health.source)
+            .field("services", &services.collect::<BTreeMap<_, _>>())
+            .finish()
     }
 }
 

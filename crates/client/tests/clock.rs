@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use permisos_secrets::core::{
+use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
+use permisos_secrets_core::{
     Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, Snapshot, SnapshotFile, SourceKind,
     Timestamp, UnixTime,
 };
-use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
 use serde_json::json;
 use support::{Behaviour, Scripted};
 use tokio::time::sleep;
@@ -82,7 +82,7 @@ fn secrets(source: &Arc<Scripted>) -> (Secrets, impl Fn(Duration) + use<>) {
     let options = json!({ "source": "aws", "services": ["redis"], "startedAt": STARTED_AT });
     let secrets = Secrets::builder()
         .options(options.as_object().unwrap().clone())
-        .variables([])
+        .without_variables()
         .engine(move |options, variables| {
             let (options, variables) = Options::parse(options, variables)?;
             Ok(Box::new(Asleep { engine: Engine::new(options, variables), ahead_ms }))
@@ -104,13 +104,13 @@ fn redis() -> ServiceId {
 async fn a_sleep_is_noticed_within_a_minute_and_costs_one_fetch() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let (secrets, fall_asleep) = secrets(&source);
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     sleep(Duration::from_secs(10)).await;
     source.behave(Behaviour::Answer("v2"));
     fall_asleep(Duration::from_hours(60));
-    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"), "nothing is lost meanwhile");
+    assert_eq!(secrets.read(Service::Redis).unwrap().version_id.as_deref(), Some("v1"), "nothing is lost meanwhile");
     sleep(Duration::from_mins(1)).await;
-    let read = secrets.read(&redis()).unwrap();
+    let read = secrets.read(Service::Redis).unwrap();
     assert_eq!((read.freshness, read.version_id.as_deref()), (Freshness::Fresh, Some("v2")));
     sleep(Duration::from_mins(10)).await;
     assert_eq!(source.fetches(), 2);
@@ -121,7 +121,7 @@ async fn a_sleep_is_noticed_within_a_minute_and_costs_one_fetch() {
 async fn a_call_in_flight_while_the_machine_slept_has_not_failed() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let (secrets, fall_asleep) = secrets(&source);
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let mut subscription = secrets.subscribe();
     source.behave(Behaviour::Fail(ErrorKind::Unavailable));
     let asleep = async {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use permisos_secrets::core::ErrorKind;
 use permisos_secrets::{Freshness, Notice, Origin, Secrets, Service, ServiceId, Status};
+use permisos_secrets_core::ErrorKind;
 use serde_json::json;
 use support::{Behaviour, Scripted, secrets};
 use tokio::runtime::{Builder, Runtime};
@@ -24,7 +24,7 @@ async fn start_up_of_seven_services_is_one_fetch() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({}));
     assert_eq!(secrets.database().unwrap_err().kind(), ErrorKind::NotReady);
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     assert_eq!((source.fetches(), source.requests()), (1, 7));
     assert_eq!(secrets.database().unwrap().host, "db");
     assert_eq!(secrets.redis().unwrap().port, 6379);
@@ -44,7 +44,7 @@ async fn ten_thousand_cold_callers_cause_one_call() {
         .map(|_| {
             let secrets = secrets.clone();
             tokio::spawn(async move {
-                secrets.load().await.unwrap();
+                secrets.ready().await.unwrap();
                 secrets.redis().unwrap().port
             })
         })
@@ -59,7 +59,7 @@ async fn ten_thousand_cold_callers_cause_one_call() {
 async fn concurrent_refreshes_share_one_flight_and_then_are_limited() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     source.behave(Behaviour::Answer("v2"));
     let redis = redis();
     let (one, other) = tokio::join!(secrets.refresh(&redis), secrets.refresh(&redis));
@@ -77,16 +77,16 @@ async fn concurrent_refreshes_share_one_flight_and_then_are_limited() {
 async fn an_outage_keeps_the_last_good_value_and_its_end_is_noticed() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 60 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     source.behave(Behaviour::Fail(ErrorKind::Unavailable));
     sleep(Duration::from_mins(2)).await;
-    let read = secrets.read(&redis()).unwrap();
+    let read = secrets.read(Service::Redis).unwrap();
     assert_eq!((read.origin, read.freshness), (Origin::SecretsManager, Freshness::Stale));
     assert_eq!(secrets.health().status, Status::Degraded);
     assert!(source.fetches() < 12, "{} fetches: backoff is exponential", source.fetches());
     source.behave(Behaviour::Answer("v2"));
     sleep(Duration::from_mins(5)).await;
-    let read = secrets.read(&redis()).unwrap();
+    let read = secrets.read(Service::Redis).unwrap();
     assert_eq!((read.freshness, read.version_id.as_deref()), (Freshness::Fresh, Some("v2")));
     assert_eq!(secrets.health().status, Status::Healthy);
 }
@@ -96,8 +96,8 @@ async fn a_source_has_the_time_of_all_its_regions() {
     let source = Scripted::new(Behaviour::Hang);
     let options = json!({ "services": ["redis"], "timeout": 60, "regions": ["us-east-1", "us-west-2", "eu-west-1"] });
     let secrets = secrets(&source, &options);
-    assert!(timeout(Duration::from_secs(299), secrets.load()).await.is_err(), "three minutes, and two of patience");
-    let error = secrets.load().await.unwrap_err();
+    assert!(timeout(Duration::from_secs(299), secrets.ready()).await.is_err(), "three minutes, and two of patience");
+    let error = secrets.ready().await.unwrap_err();
     assert!(error.message().contains("did not answer within 300 s"), "{error}");
 }
 
@@ -105,38 +105,38 @@ async fn a_source_has_the_time_of_all_its_regions() {
 async fn whoever_hears_of_a_rotation_already_reads_it() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["database"] }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let mut subscription = secrets.subscribe();
     source.behave(Behaviour::Answer("v2"));
-    secrets.refresh(&Service::Database.into()).await.unwrap();
+    secrets.refresh(Service::Database).await.unwrap();
     assert!(matches!(subscription.next().await, Some(Notice::Changed(service)) if service == Service::Database));
     let event = subscription.next_event().await.unwrap();
     assert_eq!(event.kind.name(), "rotated");
-    assert_eq!(secrets.read(&Service::Database.into()).unwrap().version_id.as_deref(), Some("v2"));
+    assert_eq!(secrets.read(Service::Database).unwrap().version_id.as_deref(), Some("v2"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panicking_source_is_an_unavailable_one() {
     let source = Scripted::new(Behaviour::Panic);
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(secrets.ready().await.unwrap_err().kind(), ErrorKind::Unavailable);
     source.behave(Behaviour::Answer("v1"));
     sleep(Duration::from_secs(3)).await;
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_never_answers_is_given_up() {
     let source = Scripted::new(Behaviour::Hang);
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(secrets.ready().await.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_load_lists_every_required_service() {
     let source = Scripted::new(Behaviour::Fail(ErrorKind::AccessDenied));
     let secrets = secrets(&source, &json!({}));
-    let error = secrets.load().await.unwrap_err();
+    let error = secrets.ready().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
     assert_eq!(error.errors().len(), 6, "monitoring is optional");
 }
@@ -147,28 +147,28 @@ async fn the_environment_stands_in_until_aws_answers() {
     let behind = source.clone();
     let secrets = Secrets::builder()
         .option("source", "aws")
-        .services(&[Service::Redis])
+        .services([Service::Redis])
         .variables([("REDIS_HOST".to_owned(), "fallback".to_owned())])
         .connect(move |_, _| behind)
         .build()
         .unwrap();
-    secrets.load().await.unwrap();
-    assert_eq!(secrets.read(&redis()).unwrap().origin, Origin::Environment);
+    secrets.ready().await.unwrap();
+    assert_eq!(secrets.read(Service::Redis).unwrap().origin, Origin::Environment);
     assert_eq!(secrets.health().status, Status::Degraded);
     source.behave(Behaviour::Answer("v1"));
     sleep(Duration::from_secs(3)).await;
-    assert_eq!(secrets.read(&redis()).unwrap().origin, Origin::SecretsManager);
+    assert_eq!(secrets.read(Service::Redis).unwrap().origin, Origin::SecretsManager);
 }
 
 #[tokio::test(start_paused = true)]
 async fn closing_forgets_the_values_and_ends_the_loop() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 1 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let mut subscription = secrets.subscribe();
     secrets.close();
     assert_eq!(secrets.redis().unwrap_err().kind(), ErrorKind::NotReady);
-    assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::NotReady);
+    assert_eq!(secrets.ready().await.unwrap_err().kind(), ErrorKind::NotReady);
     while subscription.next().await.is_some() {}
     let fetches = source.fetches();
     sleep(Duration::from_mins(1)).await;
@@ -179,7 +179,7 @@ async fn closing_forgets_the_values_and_ends_the_loop() {
 async fn the_last_clone_closes() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     drop(secrets);
     sleep(Duration::from_millis(1)).await;
     assert_eq!(Arc::strong_count(&source), 1, "the loop is over and let go of the source");
@@ -189,7 +189,7 @@ async fn the_last_clone_closes() {
 fn the_environment_needs_no_runtime_and_no_source() {
     let secrets = Secrets::builder()
         .option("source", "environment")
-        .services(&[Service::Redis])
+        .services([Service::Redis])
         .variables([("REDIS_URL".to_owned(), "rediss://:pass@cache:6380/2".to_owned())])
         .build()
         .unwrap();
@@ -197,60 +197,54 @@ fn the_environment_needs_no_runtime_and_no_source() {
     assert_eq!(secrets.database().unwrap_err().kind(), ErrorKind::ConfigInvalid);
 }
 
-#[test]
-fn aws_without_a_source_says_what_to_call() {
-    let error = Secrets::builder().option("source", "aws").variables([]).build().err().unwrap();
-    assert!(error.message().contains("connect"), "{error}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_load_that_is_dropped_half_way_cancels_nothing() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    timeout(Duration::from_millis(1), secrets.load()).await.unwrap_err();
-    secrets.load().await.unwrap();
+    timeout(Duration::from_millis(1), secrets.ready()).await.unwrap_err();
+    secrets.ready().await.unwrap();
     assert_eq!(source.fetches(), 1);
 }
 
 #[test]
 fn without_a_runtime_load_says_so_and_may_be_called_in_one_later() {
     let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
-    let polled = pin!(secrets.load()).poll(&mut Context::from_waker(Waker::noop()));
+    let polled = pin!(secrets.ready()).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
     assert!(error.message().contains("tokio runtime"), "{error}");
-    block_on(secrets.load()).unwrap();
+    block_on(secrets.ready()).unwrap();
 }
 
 #[test]
 fn another_runtime_goes_on_where_one_has_ended() {
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    block_on(secrets.load()).unwrap();
+    block_on(secrets.ready()).unwrap();
     source.behave(Behaviour::Answer("v2"));
-    block_on(secrets.refresh(&redis())).unwrap();
-    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v2"));
+    block_on(secrets.refresh(Service::Redis)).unwrap();
+    assert_eq!(secrets.read(Service::Redis).unwrap().version_id.as_deref(), Some("v2"));
 }
 
 #[test]
 fn a_fetch_that_ended_with_its_runtime_is_made_again() {
     let source = Scripted::new(Behaviour::Hang);
     let secrets = secrets(&source, &json!({ "services": ["redis"] }));
-    let half_way = async { timeout(Duration::from_millis(20), secrets.load()).await };
+    let half_way = async { timeout(Duration::from_millis(20), secrets.ready()).await };
     runtime().block_on(half_way).unwrap_err();
     source.behave(Behaviour::Answer("v1"));
-    block_on(secrets.refresh(&redis())).unwrap();
-    assert_eq!(secrets.read(&redis()).unwrap().version_id.as_deref(), Some("v1"));
+    block_on(secrets.refresh(Service::Redis)).unwrap();
+    assert_eq!(secrets.read(Service::Redis).unwrap().version_id.as_deref(), Some("v1"));
 }
 
 #[test]
 fn a_runtime_that_ends_leaves_nobody_waiting_in_another() {
     let secrets = secrets(&Scripted::new(Behaviour::Hang), &json!({ "services": ["redis"] }));
     let (first, second) = (runtime(), runtime());
-    let _ = first.block_on(async { timeout(Duration::from_millis(20), secrets.load()).await });
+    let _ = first.block_on(async { timeout(Duration::from_millis(20), secrets.ready()).await });
     let waiter = std::thread::spawn({
         let secrets = secrets.clone();
-        move || second.block_on(answered(secrets.load()))
+        move || second.block_on(answered(secrets.ready()))
     });
     drop(first);
     assert_eq!(waiter.join().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
@@ -262,12 +256,12 @@ fn a_runtime_that_ends_before_it_polls_the_loop_leaves_nobody_waiting() {
     runtime().block_on(async {
         tokio::select! {
             biased;
-            _ = secrets.load() => unreachable!("the loop was not polled yet"),
+            _ = secrets.ready() => unreachable!("the loop was not polled yet"),
             () = async {} => {}
         }
     });
-    block_on(secrets.load()).unwrap();
-    block_on(secrets.refresh(&redis())).unwrap();
+    block_on(secrets.ready()).unwrap();
+    block_on(secrets.refresh(Service::Redis)).unwrap();
 }
 
 #[test]
@@ -276,10 +270,10 @@ fn a_runtime_that_is_shutting_down_is_told_and_another_one_goes_on() {
     let ending = runtime();
     let handle = ending.handle().clone();
     drop(ending);
-    let error = handle.block_on(secrets.load()).unwrap_err();
+    let error = handle.block_on(secrets.ready()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("is shutting down"), "{error}");
-    block_on(secrets.load()).unwrap();
+    block_on(secrets.ready()).unwrap();
 }
 
 #[test]
@@ -288,8 +282,8 @@ fn secrets_and_their_futures_go_to_any_thread() {
     fn is_shared<T: Send + Sync>(_: &T) {}
     let secrets = secrets(&Scripted::new(Behaviour::Answer("v1")), &json!({ "services": ["redis"] }));
     is_shared(&secrets);
-    goes(&secrets.load());
-    goes(&secrets.refresh(&redis()));
+    goes(&secrets.ready());
+    goes(&secrets.refresh(Service::Redis));
     goes(&secrets.subscribe());
     is_shared(&secrets.redis());
 }
@@ -305,7 +299,7 @@ fn the_file_that_rds_ca_cert_path_names_is_the_certificate() {
     let variables = [("DATABASE_URL", "postgres://u:p@db/d"), ("RDS_CA_CERT_PATH", file.path().to_str().unwrap())];
     let secrets = Secrets::builder()
         .option("source", "environment")
-        .services(&[Service::Database])
+        .services([Service::Database])
         .variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
         .build()
         .unwrap();

@@ -20,10 +20,6 @@ mod engine {
     pub(crate) use permisos_secrets::DrivenEngine;
 }
 
-mod source {
-    pub(crate) use permisos_secrets::Source;
-}
-
 mod published {
     use std::sync::Mutex;
 

@@ -7,8 +7,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use permisos_secrets::core::{ErrorKind, Metric};
 use permisos_secrets::{Secrets, Service};
+use permisos_secrets_core::{ErrorKind, Metric};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use support::{Behaviour, Scripted};
 
@@ -26,12 +26,12 @@ async fn loaded(behaviour: Behaviour) -> Secrets {
     let secrets = Secrets::builder()
         .option("source", "aws")
         .environment("test")
-        .services(&[Service::Redis])
+        .services([Service::Redis])
         .variables([("REDIS_URL".to_owned(), format!("redis://:{CANARY}@cache:6379"))])
         .connect(move |_, _| source)
         .build()
         .unwrap();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     secrets.redis().unwrap();
     secrets
 }

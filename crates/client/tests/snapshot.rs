@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret;
-use permisos_secrets::core::ErrorKind;
 use permisos_secrets::{EventKind, Origin, Secrets, Service, Status};
+use permisos_secrets_core::ErrorKind;
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Value, json};
 use support::{Behaviour, Scripted};
@@ -54,7 +54,7 @@ impl Disk {
     /// A process that loads everything and waits until it is sealed.
     async fn seal(&self) {
         let secrets = self.secrets(&Scripted::new(Behaviour::Answer(CANARY)), &json!({}));
-        secrets.load().await.unwrap();
+        secrets.ready().await.unwrap();
         self.wait().await;
     }
 
@@ -76,8 +76,8 @@ fn outage() -> Arc<Scripted> {
 /// The messages of `invalid` events about the snapshot, and the load's end.
 async fn complaints(secrets: &Secrets) -> (Vec<String>, Result<(), permisos_secrets::Error>) {
     let mut subscription = secrets.subscribe();
-    let loaded = secrets.load().await;
-    secrets.refresh(&Service::Redis.into()).await.ok();
+    let loaded = secrets.ready().await;
+    secrets.refresh(Service::Redis).await.ok();
     let mut messages = vec![];
     while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(50), subscription.next_event()).await {
         if let EventKind::Invalid { violations, .. } = event.kind
@@ -99,7 +99,7 @@ async fn a_start_in_an_outage_reads_what_another_process_sealed() {
     let health = secrets.health();
     assert_eq!(health.status, Status::Degraded);
     assert!(health.services.iter().all(|service| service.origin == Some(Origin::Snapshot)), "{health:?}");
-    let database = serde_json::to_value(secrets.read(&Service::Database.into()).unwrap().origin).unwrap();
+    let database = serde_json::to_value(secrets.read(Service::Database).unwrap().origin).unwrap();
     assert_eq!(database, "snapshot");
     assert_eq!(secrets.database().unwrap().host, "db");
 }
@@ -111,7 +111,7 @@ async fn secrets_manager_takes_over_and_is_sealed_again() {
     let before = fs::read(disk.snapshot()).unwrap();
     let source = outage();
     let secrets = disk.secrets(&source, &json!({}));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     source.behave(Behaviour::Answer("v2"));
     for _ in 0..3000 {
         if fs::read(disk.snapshot()).unwrap() != before && secrets.health().status == Status::Healthy {
@@ -120,8 +120,8 @@ async fn secrets_manager_takes_over_and_is_sealed_again() {
         sleep(Duration::from_millis(10)).await;
     }
     let next = disk.secrets(&outage(), &json!({}));
-    next.load().await.unwrap();
-    assert_eq!(next.read(&Service::Redis.into()).unwrap().version_id.as_deref(), Some("v2"));
+    next.ready().await.unwrap();
+    assert_eq!(next.read(Service::Redis).unwrap().version_id.as_deref(), Some("v2"));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_snapshot_that_cannot_be_written_is_told_and_fails_nothing() {
     let more = json!({ "snapshot": { "path": path, "identityFile": disk.identity() } });
     let secrets = disk.secrets(&Scripted::new(Behaviour::Answer("v1")), &more);
     let mut subscription = secrets.subscribe();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     loop {
         if let EventKind::Invalid { violations, .. } = subscription.next_event().await.unwrap().kind {
             assert!(violations[0].message.contains("could not be written"), "{violations:?}");

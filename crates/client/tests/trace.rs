@@ -7,8 +7,8 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use permisos_secrets::core::ErrorKind;
 use permisos_secrets::{Secrets, Service};
+use permisos_secrets_core::ErrorKind;
 use permisos_secrets_testkit::log::Log;
 use serde_json::json;
 use support::{Behaviour, Scripted, secrets};
@@ -34,8 +34,7 @@ async fn every_event_is_told_at_its_level() {
     let _here = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let source = Scripted::new(Behaviour::Answer("v1"));
     let secrets = secrets(&source, &json!({ "services": ["redis"], "ttl": 60, "staleIfError": 60 }));
-    let redis = Service::Redis.into();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     sleep(Duration::from_secs(70)).await;
     source.behave(Behaviour::Answer("v2"));
     sleep(Duration::from_secs(70)).await;
@@ -43,13 +42,13 @@ async fn every_event_is_told_at_its_level() {
     sleep(Duration::from_secs(70)).await;
     source.behave(Behaviour::Fail(ErrorKind::Unavailable));
     sleep(Duration::from_secs(30)).await;
-    secrets.read(&redis).ok();
+    secrets.read(Service::Redis).ok();
     source.behave(Behaviour::Answer("v3"));
     sleep(Duration::from_mins(5)).await;
     let failing = Scripted::new(Behaviour::Fail(ErrorKind::AccessDenied));
-    let replaced = Secrets::builder().option("source", "aws").services(&[Service::Redis]);
+    let replaced = Secrets::builder().option("source", "aws").services([Service::Redis]);
     let replaced = replaced.variables([("REDIS_URL".to_owned(), "redis://cache:6379".to_owned())]);
-    replaced.connect(move |_, _| failing).build().unwrap().load().await.unwrap();
+    replaced.connect(move |_, _| failing).build().unwrap().ready().await.unwrap();
     let levels = [
         "DEBUG refreshed",
         "ERROR invalid",
@@ -70,7 +69,7 @@ async fn each_warning_is_a_line_once_for_a_version() {
     let _here = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let source = Scripted::new(Behaviour::Answer("weak-1"));
     let secrets = secrets(&source, &json!({ "services": ["security"], "ttl": 60 }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let line = |version: &str| {
         let message = "/jwtSecret: has under 32 characters: RFC 7518 wants a key as long as the hash";
         format!(" WARN permisos_secrets::driver: warning: {message} service=security version_id=\"{version}\"\n")

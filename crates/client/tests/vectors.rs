@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use permisos_secrets::core::{Engine, Options};
 use permisos_secrets::{DrivenEngine, Error};
+use permisos_secrets_core::{Engine, Options};
 use permisos_secrets_testkit::driven::{Driven, Open};
 use permisos_secrets_testkit::vectors::run_all;
 use serde_json::{Map, Value};

@@ -1,6 +1,8 @@
 //! Payloads before they are stored: made from variables or from what an operator typed, checked as a reader would, and
 //! compared with what is stored, without showing either.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -94,6 +96,12 @@ impl Options {
             variables,
             database: &self.database,
         }
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("warnings", &self.warnings).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The state machine that decides everything and touches nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -54,6 +55,12 @@ pub enum Refresh {
     Joined,
     /// The secret is due now.
     Started,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("environment", &self.options.environment).finish_non_exhaustive()
+    }
 }
 
 impl Engine {

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     Invalid,
     /// The secret does not exist in the region, or is scheduled for deletion. Create or restore it.
     NotFound,
-    /// A read before the first load. Await `initialize` first.
+    /// A read before the first load, or after the end. Load, and wait for it, first.
     NotReady,
     /// Secrets Manager limits the rate. Retried by itself.
     Throttled,
@@ -193,15 +193,15 @@ impl fmt::Display for Violation {
 /// The error of every operation: a kind, what happened, what to do. Never holds a value or a part of one.
 #[derive(Clone, thiserror::Error)]
 #[error("{}", self.message())]
-pub struct Error(Arc<Details>);
+pub struct Error(pub(crate) Arc<Details>);
 
 #[derive(Debug, Eq, PartialEq)]
-struct Details {
-    kind: ErrorKind,
-    service: Option<ServiceId>,
-    message: String,
-    violations: Vec<Violation>,
-    errors: Vec<Error>,
+pub(crate) struct Details {
+    pub(crate) kind: ErrorKind,
+    pub(crate) service: Option<ServiceId>,
+    pub(crate) message: String,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) errors: Vec<Error>,
 }
 
 impl Error {
@@ -218,7 +218,7 @@ impl Error {
 
     /// The error of every read once the secrets are closed.
     pub fn closed(service: &ServiceId) -> Self {
-        let message = format!("{service} cannot be read: the secrets are closed; initialize again");
+        let message = format!("{service} cannot be read: the secrets are closed; load them again");
         Self::of(service.clone(), ErrorKind::NotReady, message)
     }
 
@@ -233,26 +233,14 @@ impl Error {
         Self::of(
             service.clone(),
             ErrorKind::ConfigInvalid,
-            format!("{service} is built in: it has a getter of its own"),
+            format!("{service} is not a custom secret: it is built in, and has a getter of its own"),
         )
     }
 
-    /// An error put together again from its parts, where it came out of a sandbox.
-    pub fn from_parts(
-        kind: ErrorKind,
-        service: Option<ServiceId>,
-        message: String,
-        violations: Vec<Violation>,
-        errors: Vec<Self>,
-    ) -> Self {
-        Self(Arc::new(Details { kind, service, message, violations, errors }))
-    }
-
-    /// Everything that it holds, for where it goes into a sandbox or out of it: the arguments of
-    /// [`from_parts`](Self::from_parts).
-    pub fn as_parts(&self) -> (ErrorKind, Option<&ServiceId>, &str, &[Violation], &[Self]) {
-        let Details { kind, service, message, violations, errors } = &*self.0;
-        (*kind, service.as_ref(), message, violations, errors)
+    /// An error of the same kind and service with other words.
+    pub(crate) fn with(&self, message: String, violations: Vec<Violation>) -> Self {
+        let (kind, service) = (self.kind(), self.service().cloned());
+        Self(Arc::new(Details { kind, service, message, violations, errors: vec![] }))
     }
 
     /// An error that lists everything that is wrong; the message repeats the list for those who see only it.

@@ -1,9 +1,11 @@
 //! What happened, for logs, alerts and listeners. Holds no value.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::error::{ErrorKind, Violation};
-use crate::policy::Timestamp;
+use crate::policy::{Timestamp, in_milliseconds};
 use crate::service::ServiceId;
 use crate::snapshot::Origin;
 
@@ -31,8 +33,9 @@ pub enum EventKind {
         message: String,
         /// How many fetches of this secret failed in a row.
         consecutive_failures: u32,
-        /// When the next try comes, in milliseconds from now.
-        retry_in_ms: u64,
+        /// When the next try comes, from now.
+        #[serde(rename = "retryInMs", serialize_with = "in_milliseconds")]
+        retry_in: Duration,
     },
     /// Reads are answered from elsewhere because of this error.
     Fallback {
@@ -84,10 +87,12 @@ pub enum EventKind {
     },
     /// A value past its lifetime is served because revalidation failed.
     Stale {
-        /// How long it has been held, in milliseconds.
-        age_ms: u64,
-        /// When it is gone, in milliseconds from now.
-        expires_in_ms: u64,
+        /// How long it has been held.
+        #[serde(rename = "ageMs", serialize_with = "in_milliseconds")]
+        age: Duration,
+        /// When it is gone, from now.
+        #[serde(rename = "expiresInMs", serialize_with = "in_milliseconds")]
+        expires_in: Duration,
     },
 }
 

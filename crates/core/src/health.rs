@@ -9,7 +9,7 @@ use crate::error::{ErrorKind, Violation};
 use crate::fetch::{Call, Operation};
 use crate::name::{Environment, SecretId};
 use crate::options::{Options, SourceKind};
-use crate::policy::{Freshness, Timestamp, milliseconds};
+use crate::policy::{Freshness, Timestamp, in_milliseconds, maybe_in_milliseconds};
 use crate::service::ServiceId;
 use crate::slot::Slot;
 use crate::snapshot::{Origin, ReadCounts};
@@ -58,16 +58,19 @@ pub struct ServiceHealth {
     pub origin: Option<Origin>,
     /// Whether the value is within its lifetime.
     pub freshness: Option<Freshness>,
-    /// How long ago the value was fetched or confirmed, in milliseconds.
-    pub age_ms: Option<u64>,
+    /// How long ago the value was fetched or confirmed.
+    #[serde(rename = "ageMs", serialize_with = "maybe_in_milliseconds")]
+    pub age: Option<Duration>,
     /// The version held.
     pub version_id: Option<String>,
-    /// How long ago the version was made, by the wall clock, in milliseconds.
-    pub version_age_ms: Option<u64>,
+    /// How long ago the version was made, by the wall clock.
+    #[serde(rename = "versionAgeMs", serialize_with = "maybe_in_milliseconds")]
+    pub version_age: Option<Duration>,
     /// The region that answered.
     pub region: Option<String>,
-    /// When the next fetch comes, in milliseconds from now; none while one is under way or if none will come.
-    pub next_refresh_ms: Option<u64>,
+    /// When the next fetch comes, from now; none while one is under way or if none will come.
+    #[serde(rename = "nextRefreshMs", serialize_with = "maybe_in_milliseconds")]
+    pub next_refresh: Option<Duration>,
     /// How many fetches failed in a row.
     pub consecutive_failures: u32,
     /// Why the last one failed, if it did.
@@ -90,8 +93,9 @@ pub struct FetchCount {
     pub error: Option<ErrorKind>,
     /// How many.
     pub count: u64,
-    /// The time they took together, in milliseconds.
-    pub duration_ms: u64,
+    /// The time they took together.
+    #[serde(rename = "durationMs", serialize_with = "in_milliseconds")]
+    pub duration: Duration,
 }
 
 /// The calls so far.
@@ -116,9 +120,11 @@ impl Health {
         now: Timestamp,
     ) -> Self {
         let services: Vec<_> = slots.map(|slot| ServiceHealth::of(slot, options, now)).collect();
-        let fetches = fetches.0.iter().map(|(&(operation, error), &(count, duration))| {
-            let duration_ms = milliseconds(duration);
-            FetchCount { operation, error, count, duration_ms }
+        let fetches = fetches.0.iter().map(|(&(operation, error), &(count, duration))| FetchCount {
+            operation,
+            error,
+            count,
+            duration,
         });
         Self {
             status: services.iter().map(|service| service.status).max().unwrap_or(Status::Healthy),
@@ -154,11 +160,13 @@ impl ServiceHealth {
             status,
             origin: read.map(|(origin, _)| origin),
             freshness: read.map(|(_, freshness)| freshness),
-            age_ms: entry.map(|entry| milliseconds(entry.age(now))),
+            age: entry.map(|entry| entry.age(now)),
             version_id: entry.map(|entry| entry.version_id.to_string()),
-            version_age_ms: entry.and_then(|entry| Some(today.saturating_sub(entry.payload.created_at?.0))),
+            version_age: entry
+                .and_then(|entry| entry.payload.created_at)
+                .map(|created| Duration::from_millis(today.saturating_sub(created.0))),
             region: entry.and_then(|entry| entry.payload.region.clone()),
-            next_refresh_ms: slot.current.due.map(|due| milliseconds(due.since(now))),
+            next_refresh: slot.current.due.map(|due| due.since(now)),
             consecutive_failures: slot.current.failures,
             last_error: slot.failure.as_ref().map(crate::Error::kind),
             last_error_message: slot.failure.as_ref().map(ToString::to_string),

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod draft;
+#[cfg(any(feature = "redis", feature = "sqlx", feature = "tokio-postgres"))]
+mod drivers;
 mod engine;
 mod environment;
 mod error;
@@ -10,6 +12,8 @@ mod health;
 mod metric;
 mod name;
 mod options;
+#[cfg(feature = "parts")]
+mod parts;
 pub mod permissions;
 mod policy;
 mod retry;
@@ -18,6 +22,7 @@ mod sealed;
 mod service;
 mod slot;
 mod snapshot;
+mod source;
 
 pub use draft::{Change, Draft, FieldChange};
 pub use engine::{Engine, Refresh};
@@ -34,3 +39,4 @@ pub use retry::{LoginRetry, RetryStep};
 pub use schema::Config;
 pub use service::{Service, ServiceId};
 pub use snapshot::{Held, Origin, Read, ReadCounts, Snapshot};
+pub use source::Source;

@@ -1,9 +1,11 @@
 //! Metrics: what health says, as numbers with names. The one table for recorders, alerts and dashboards.
 
+use std::time::Duration;
+
 use crate::error::ErrorKind;
 use crate::health::{FetchCount, Health, Status};
 use crate::options::SourceKind;
-use crate::policy::Freshness;
+use crate::policy::{Freshness, milliseconds};
 use crate::snapshot::{Origin, ReadCounts};
 
 /// A metric. Names, units and suffixes are [those that Prometheus asks for](https://prometheus.io/docs/practices/naming/).
@@ -145,14 +147,14 @@ impl Health {
             let is_fallback = matches!(service.origin, Some(Origin::Environment | Origin::Snapshot))
                 && self.source != SourceKind::Environment
                 && service.status != Status::Healthy;
-            samples.extend(service.age_ms.map(|age| of(Metric::Age, seconds(age))));
+            samples.extend(service.age.map(|age| of(Metric::Age, seconds(age))));
             samples.push(of(Metric::ConsecutiveFailures, f64::from(service.consecutive_failures)));
             samples.push(of(Metric::FallbackActive, flag(is_fallback)));
             // Not for the moment in which a value is renewed.
             let is_stale = service.freshness == Some(Freshness::Stale) && service.status != Status::Healthy;
             samples.push(of(Metric::Stale, flag(is_stale)));
             samples.push(of(Metric::Unavailable, flag(service.status == Status::Unavailable)));
-            samples.extend(service.version_age_ms.map(|age| of(Metric::VersionAge, seconds(age))));
+            samples.extend(service.version_age.map(|age| of(Metric::VersionAge, seconds(age))));
             let ReadCounts { environment, failed, fresh, stale } = service.reads;
             let reads = [("environment", environment), ("failed", failed), ("fresh", fresh), ("stale", stale)];
             samples.extend(reads.map(|(outcome, count)| Sample {
@@ -161,9 +163,9 @@ impl Health {
                 value: number(count),
             }));
         }
-        for FetchCount { operation, error, count, duration_ms } in &self.fetches {
+        for FetchCount { operation, error, count, duration } in &self.fetches {
             let labels = vec![place, operation.as_str(), error.map_or("ok", ErrorKind::code)];
-            let duration = seconds(*duration_ms);
+            let duration = seconds(*duration);
             samples.push(Sample { metric: Metric::FetchDuration, labels: labels.clone(), value: duration });
             samples.push(Sample { metric: Metric::Fetches, labels, value: number(*count) });
         }
@@ -175,8 +177,9 @@ fn flag(is_set: bool) -> f64 {
     f64::from(u8::from(is_set))
 }
 
-fn seconds(milliseconds: u64) -> f64 {
-    number(milliseconds) / 1000.0
+/// To the millisecond, as every runtime says it.
+fn seconds(duration: Duration) -> f64 {
+    number(milliseconds(duration)) / 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 285,000 years in milliseconds")]

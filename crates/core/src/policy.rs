@@ -4,7 +4,7 @@ use std::ops::Add;
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Milliseconds on the driver's monotonic clock. Zero is any moment before the engine was made.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -132,6 +132,20 @@ impl Backoff {
 /// A duration in whole milliseconds, saturating.
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A duration in JSON, where its name ends in `Ms`.
+pub(crate) fn in_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    milliseconds(*duration).serialize(serializer)
+}
+
+/// The same of one that may be missing.
+#[expect(clippy::ref_option, reason = "what serde calls")]
+pub(crate) fn maybe_in_milliseconds<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(milliseconds).serialize(serializer)
 }
 
 fn uniform(rng: &mut Rng, low: u64, high: u64) -> u64 {

@@ -16,6 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 ///
 /// Call [`after_failure`](Self::after_failure) and do what it says, until it says [`RetryStep::Retry`] (log in again
 /// with the config that is current now) or [`RetryStep::GiveUp`] (let the error through).
+#[derive(Debug)]
 pub struct LoginRetry {
     deadline: Timestamp,
     waits: u32,

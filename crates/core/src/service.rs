@@ -168,6 +168,30 @@ impl From<&str> for ServiceId {
     }
 }
 
+impl From<&Self> for ServiceId {
+    fn from(service: &Self) -> Self {
+        service.clone()
+    }
+}
+
+impl From<&Service> for ServiceId {
+    fn from(service: &Service) -> Self {
+        Self::BuiltIn(*service)
+    }
+}
+
+impl From<&String> for ServiceId {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<String> for ServiceId {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
 impl From<Service> for ServiceId {
     fn from(service: Service) -> Self {
         Self::BuiltIn(service)

@@ -572,7 +572,7 @@ impl Slot {
                 error: failure.kind,
                 message: self.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
                 consecutive_failures: self.current.failures,
-                retry_in_ms: milliseconds(delay),
+                retry_in: delay,
             });
         }
         self.stand_in(around);
@@ -583,8 +583,8 @@ impl Slot {
         let Some(entry) = self.entry.as_ref().filter(|entry| entry.fresh_until <= around.now) else { return };
         if !std::mem::replace(&mut self.has_told_stale, true) {
             around.events.push(EventKind::Stale {
-                age_ms: milliseconds(entry.age(around.now)),
-                expires_in_ms: milliseconds(entry.usable_until.since(around.now)),
+                age: entry.age(around.now),
+                expires_in: entry.usable_until.since(around.now),
             });
         }
     }
@@ -600,8 +600,7 @@ impl Slot {
         }
         if let Some(rejection) = &self.rejection {
             let message = format!("{failure}\nNothing stands in: {rejection}");
-            let (service, violations) = (failure.service().cloned(), rejection.violations().to_vec());
-            self.failure = Some(Error::from_parts(failure.kind(), service, message, violations, vec![]));
+            self.failure = Some(failure.with(message, rejection.violations().to_vec()));
             return;
         }
         self.restore(failure.kind(), around);

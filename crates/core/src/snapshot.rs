@@ -104,19 +104,6 @@ impl Snapshot {
         Self { service, held: None, fallback: None, failure: None, counts: Arc::default() }
     }
 
-    /// The next state of the same service, put together where it came out of a sandbox. Its reads are counted on.
-    #[must_use]
-    pub fn succeeded_by(&self, held: Option<Held>, fallback: Option<Config>, failure: Option<Error>) -> Self {
-        Self { service: self.service.clone(), held, fallback, failure, counts: self.counts.clone() }
-    }
-
-    /// The state alone, for where it goes out of a sandbox: the arguments of [`succeeded_by`](Self::succeeded_by). Reads
-    /// are counted where they happen.
-    pub fn into_state(self) -> (Option<Held>, Option<Config>, Option<Error>) {
-        let Self { service: _, held, fallback, failure, counts: _ } = self;
-        (held, fallback, failure)
-    }
-
     /// Answers a read: the value held, else the environment, else the error. Never waits.
     pub fn read(&self, now: Timestamp) -> Result<Read, Error> {
         self.counted(now).map(Answer::into_read)
@@ -159,7 +146,8 @@ impl Snapshot {
             return Ok(Answer::Environment(config));
         }
         Err(self.failure.clone().unwrap_or_else(|| {
-            let message = format!("{} is not loaded yet: call and await initialize first", self.service);
+            let message =
+                format!("{} is not loaded yet: load the secrets, and wait for it, before the first read", self.service);
             Error::of(self.service.clone(), ErrorKind::NotReady, message)
         }))
     }

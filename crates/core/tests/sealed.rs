@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+use std::time::Duration;
+
 use permisos_secrets_core::{
     Engine, Fetched, Freshness, Options, Origin, Rule, Service, ServiceId, Status, Timestamp, UnixTime,
 };
@@ -99,8 +101,8 @@ fn a_start_in_an_outage_serves_what_was_sealed_and_says_so() {
     assert_eq!(health.status, Status::Degraded);
     let redis = &health.services[0];
     assert_eq!(
-        (redis.origin, redis.age_ms, redis.region.as_deref()),
-        (Some(Origin::Snapshot), Some(5 * HOUR), Some("mx-central-1"))
+        (redis.origin, redis.age, redis.region.as_deref()),
+        (Some(Origin::Snapshot), Some(Duration::from_hours(5)), Some("mx-central-1"))
     );
     assert_eq!(process.events(), ["failed", "fallback snapshot", "stale"]);
 }
@@ -124,7 +126,7 @@ fn secrets_manager_takes_over_by_itself() {
         let read = process.0.read(&redis(), Timestamp(2000)).unwrap();
         assert_eq!((read.origin, read.version_id.as_deref()), (Origin::SecretsManager, Some(version)));
         let health = process.0.health(Timestamp(2000));
-        assert_eq!((health.status, health.services[0].version_age_ms.is_some()), (Status::Healthy, true));
+        assert_eq!((health.status, health.services[0].version_age.is_some()), (Status::Healthy, true));
         assert_eq!(process.events(), ["recovered", event]);
     }
 }
@@ -133,7 +135,10 @@ fn secrets_manager_takes_over_by_itself() {
 fn a_version_keeps_its_age_through_a_restart() {
     let mut process = Process::start(5, &json!({}), Some(&sealed()));
     process.fetch(0, &failure("SECRETS_UNAVAILABLE"));
-    assert_eq!(process.0.health(Timestamp(0)).services[0].version_age_ms, Some(STARTED_AT + 5 * HOUR));
+    assert_eq!(
+        process.0.health(Timestamp(0)).services[0].version_age,
+        Some(Duration::from_millis(STARTED_AT + 5 * HOUR))
+    );
 }
 
 #[test]
@@ -145,7 +150,7 @@ fn what_is_sealed_after_a_sleep_is_dated_rightly() {
     let sealed = process.seal(1000).unwrap();
     let mut next = Process::start(20, &json!({}), Some(&sealed));
     next.fetch(0, &failure("SECRETS_UNAVAILABLE"));
-    assert_eq!(next.0.health(Timestamp(0)).services[0].age_ms, Some(20 * HOUR));
+    assert_eq!(next.0.health(Timestamp(0)).services[0].age, Some(Duration::from_hours(20)));
 }
 
 #[test]
@@ -178,7 +183,7 @@ fn a_restart_within_the_outage_does_not_make_it_younger() {
     assert_eq!(first.seal(0), None, "nothing new is known");
     let mut second = Process::start(24, &json!({}), Some(&sealed()));
     second.fetch(0, &failure("SECRETS_UNAVAILABLE"));
-    assert_eq!(second.0.health(Timestamp(0)).services[0].age_ms, Some(24 * HOUR));
+    assert_eq!(second.0.health(Timestamp(0)).services[0].age, Some(Duration::from_hours(24)));
 }
 
 #[test]
@@ -289,8 +294,8 @@ fn what_could_not_be_fetched_is_sealed_as_it_was() {
     process.0.handle_fetched(Timestamp(0), serde_json::from_value(fetched).unwrap());
     let mut next = Process::start(6, &json!({}), process.seal(0).as_deref());
     next.fetch(0, &failure("SECRETS_UNAVAILABLE"));
-    assert_eq!(next.0.health(Timestamp(0)).services[0].age_ms, Some(6 * HOUR));
-    assert_eq!(next.0.health(Timestamp(0)).services[1].age_ms, Some(HOUR));
+    assert_eq!(next.0.health(Timestamp(0)).services[0].age, Some(Duration::from_hours(6)));
+    assert_eq!(next.0.health(Timestamp(0)).services[1].age, Some(Duration::from_hours(1)));
 }
 
 #[test]

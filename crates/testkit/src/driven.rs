@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::marker::PhantomData;
 
-use permisos_secrets::core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
 use permisos_secrets::{DrivenEngine, Error, ServiceId};
+use permisos_secrets_core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -28,6 +29,12 @@ struct State {
     engine: Box<dyn DrivenEngine>,
     published: HashMap<ServiceId, Snapshot>,
     events: VecDeque<Value>,
+}
+
+impl<O> fmt::Debug for Driven<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driven").finish_non_exhaustive()
+    }
 }
 
 impl State {

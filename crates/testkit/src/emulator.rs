@@ -3,6 +3,7 @@
 #![expect(clippy::missing_panics_doc, reason = "each panics if the emulator does not do what it is asked for")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -18,7 +19,61 @@ const MINISTACK: &str = "ministack_server.py";
 /// Generous: an emulator on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Starts a server of `tests/live`, and answers the line that it prints when it is ready.
+fn start(script: &str, arguments: &[&str]) -> (Child, String) {
+    let python = std::env::var("PERMISOS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the testkit lives in crates/testkit");
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/live").join(script)).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    // An emulator reports what it does not implement.
+    command.stderr(Stdio::null()).env("CLOUDTRAIL_RECORDING", "1");
+    let mut child = command.spawn().expect("Python is there");
+    let mut line = String::new();
+    let stdout = child.stdout.as_mut().expect("it is piped");
+    BufReader::new(stdout).read_line(&mut line).expect("a server prints text");
+    let line = line.trim().to_owned();
+    assert!(!line.is_empty(), "{script} did not start: run the tests by cargo xtask test, or set PERMISOS_PYTHON");
+    (child, line)
+}
+
+/// A real PostgreSQL of its own, which takes passwords over TLS alone. Ends with the test.
+pub struct Postgres {
+    child: Child,
+    /// On 127.0.0.1.
+    pub port: u16,
+    /// Of the user `postgres`.
+    pub password: String,
+    /// Who signed its certificate, as PEM.
+    pub authority: String,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+impl Postgres {
+    /// Starts one with an empty database `postgres`.
+    #[must_use]
+    pub fn start() -> Self {
+        let (child, line) = start("postgres_server.py", &[]);
+        let said: Value = serde_json::from_str(&line).expect("postgres_server.py prints JSON");
+        let text = |name: &str| said[name].as_str().expect("postgres_server.py says it").to_owned();
+        let port = said["port"].as_u64().and_then(|port| port.try_into().ok()).expect("a port");
+        Self { child, port, password: text("password"), authority: text("authority") }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
 /// An emulated AWS, empty. Ends with the test, also when that is killed: its standard input closes then.
+#[derive(Debug)]
 pub struct Emulator {
     child: Child,
     /// How it is reached.
@@ -45,22 +100,7 @@ impl Emulator {
     }
 
     fn start(script: &str, port: &str) -> Self {
-        let python = std::env::var("PERMISOS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let root =
-            Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the testkit lives in crates/testkit");
-        let mut command = Command::new(python);
-        command.arg(root.join("tests/live").join(script)).arg(port).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // It reports what it does not implement.
-        command.stderr(Stdio::null()).env("CLOUDTRAIL_RECORDING", "1");
-        let mut child = command.spawn().expect("Python is there");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the emulator prints text");
-        let port = line.trim();
-        assert!(
-            !port.is_empty(),
-            "the emulator did not start: run the tests by cargo xtask test, or set PERMISOS_PYTHON"
-        );
+        let (child, port) = start(script, &[port]);
         Self { url: format!("http://127.0.0.1:{port}"), child }
     }
 

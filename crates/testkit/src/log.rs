@@ -46,7 +46,7 @@ impl io::Write for Probe {
 }
 
 /// What a subscriber writes, kept.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {

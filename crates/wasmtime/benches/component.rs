@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use permisos_secrets::core::{Snapshot, Timestamp};
 use permisos_secrets::{DrivenEngine, Secrets, Service, ServiceId};
+use permisos_secrets_core::{Snapshot, Timestamp};
 use permisos_secrets_wasmtime::{Sandbox, SandboxedEngine};
 use serde_json::{Map, Value};
 

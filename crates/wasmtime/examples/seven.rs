@@ -7,19 +7,14 @@
 
 #![expect(clippy::print_stdout, reason = "a program to look at")]
 
-use permisos_secrets::Secrets;
+use permisos_secrets::{Secrets, SourceKind};
 use permisos_secrets_wasmtime::Sandbox;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("say where permisos-secrets.component.wasm is")?;
     let sandbox = Sandbox::new(&std::fs::read(file)?)?;
-    let secrets = Secrets::builder()
-        .option("source", "aws")
-        .engine(sandbox.engine())
-        .connect(permisos_secrets_aws::connect)
-        .build()?;
-    secrets.load().await?;
+    let secrets = Secrets::builder().source_kind(SourceKind::Aws).engine(sandbox.engine()).load().await?;
     println!("{:?}", secrets.database()?);
     println!("{:?}", secrets.redis()?);
     println!("{:?}", secrets.security()?);

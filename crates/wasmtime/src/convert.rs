@@ -127,7 +127,7 @@ impl IntoWit for &schema::DatabaseConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }
@@ -149,7 +149,7 @@ impl IntoWit for &schema::RedisConfig {
                 reject_unauthorized: *reject_unauthorized,
                 ca: ca.clone(),
             }),
-            url: text(url),
+            url: url.as_str().to_owned(),
             extra: extra.expose_json().as_str().to_owned(),
         }
     }
@@ -575,7 +575,8 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
         match it {
             wit_types::EventKind::Failed(failed) => {
                 let wit_types::Failed { error, message, consecutive_failures, retry_in_ms } = failed;
-                Self::Failed { error: ErrorKind::from_wit(error), message, consecutive_failures, retry_in_ms }
+                let retry_in = Duration::from_millis(retry_in_ms);
+                Self::Failed { error: ErrorKind::from_wit(error), message, consecutive_failures, retry_in }
             }
             wit_types::EventKind::Fallback(wit_types::Fallback { error, origin, warnings }) => Self::Fallback {
                 error: ErrorKind::from_wit(error),
@@ -598,7 +599,8 @@ impl FromWit<wit_types::EventKind> for core::EventKind {
                 Self::Rotated { from, to, warnings: list(warnings) }
             }
             wit_types::EventKind::Stale(wit_types::Stale { age_ms, expires_in_ms }) => {
-                Self::Stale { age_ms, expires_in_ms }
+                let (age, expires_in) = (Duration::from_millis(age_ms), Duration::from_millis(expires_in_ms));
+                Self::Stale { age, expires_in }
             }
         }
     }
@@ -611,7 +613,7 @@ pub(crate) fn health(it: wit::Health) -> Result<core::Health, Error> {
         operation: core::Operation::from_wit(operation),
         error: error.map(ErrorKind::from_wit),
         count,
-        duration_ms,
+        duration: Duration::from_millis(duration_ms),
     };
     Ok(core::Health {
         status: core::Status::from_wit(status),
@@ -648,11 +650,11 @@ fn service_health(it: wit_types::ServiceHealth) -> Result<core::ServiceHealth, E
         status: core::Status::from_wit(status),
         origin: origin.map(core::Origin::from_wit),
         freshness: freshness.map(core::Freshness::from_wit),
-        age_ms,
+        age: age_ms.map(Duration::from_millis),
         version_id,
-        version_age_ms,
+        version_age: version_age_ms.map(Duration::from_millis),
         region,
-        next_refresh_ms,
+        next_refresh: next_refresh_ms.map(Duration::from_millis),
         consecutive_failures,
         last_error: last_error.map(ErrorKind::from_wit),
         last_error_message,

@@ -308,7 +308,7 @@ impl DrivenEngine for SandboxedEngine {
                     service.status = Status::Unavailable;
                     service.last_error = Some(error.kind());
                     service.last_error_message = Some(error.to_string());
-                    service.next_refresh_ms = None;
+                    service.next_refresh = None;
                 }
             }
         }
@@ -334,18 +334,18 @@ impl DrivenEngine for SandboxedEngine {
         for service in &mut self.last_health.services {
             service.origin = None;
             service.freshness = None;
-            service.age_ms = None;
+            service.age = None;
             service.version_id = None;
-            service.version_age_ms = None;
+            service.version_age = None;
             service.region = None;
-            service.next_refresh_ms = None;
+            service.next_refresh = None;
             service.last_error = Some(ErrorKind::NotReady);
             service.last_error_message = Some(Error::closed(&service.service).to_string());
         }
         for (service, snapshot) in &mut self.snapshots {
             *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));
         }
-        self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; initialize again"));
+        self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; load them again"));
         self.closed = Some(Closed { changed, events });
     }
 }

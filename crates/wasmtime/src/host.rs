@@ -90,9 +90,13 @@ impl config::Host for SecretsCtx {
     fn get_secret(&mut self, id: String) -> Result<types::CustomConfig, types::Error> {
         self.count(&id);
         let service = ServiceId::from(id.as_str());
+        // Before the read, whose error would be about another secret than the one that is meant.
+        if matches!(service, ServiceId::BuiltIn(_)) {
+            return Err(Error::not_custom(&service).into_wit());
+        }
         match self.config(&service).map_err(IntoWit::into_wit)? {
             Config::Custom(config) => Ok((&*config).into_wit()),
-            _ => Err(Error::not_custom(&service).into_wit()),
+            other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
         }
     }
 }

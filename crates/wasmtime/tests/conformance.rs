@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use age::secrecy::ExposeSecret;
 
-use permisos_secrets::core::{
+use permisos_secrets::{DrivenEngine, Error, EventKind, Origin, Secrets, Service, ServiceId};
+use permisos_secrets_core::{
     Connection, Engine, Event, Fetch, Fetched, Health, Options, Read, ReadCounts, Refresh, Snapshot, SnapshotFile,
     SourceKind, Timestamp, UnixTime,
 };
-use permisos_secrets::{DrivenEngine, Error, EventKind, Origin, Secrets, Service, ServiceId};
 use permisos_secrets_testkit::driven::{Driven, Open};
 use permisos_secrets_testkit::leak::CANARY;
 use permisos_secrets_testkit::vectors::run_all;
@@ -162,9 +162,9 @@ fn process(folder: &Path, payloads: Value) -> Secrets {
         .option("source", "aws")
         .option("snapshot", file)
         .option("environmentFallback", false)
-        .services(&[Service::Database])
-        .variables([])
-        .engine(|options, variables| Component::open(options, variables))
+        .services([Service::Database])
+        .without_variables()
+        .engine(Component::open)
         .connect(move |_, _| Arc::new(Stored::new(payloads)))
         .build()
         .unwrap()
@@ -182,7 +182,7 @@ async fn the_sealed_snapshot_crosses_as_it_is() {
     let payload = json!({ "host": "db", "database": "permisos", "username": "app", "password": CANARY });
 
     let secrets = process(folder.path(), json!({ "database": payload }));
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     for _ in 0..3000 {
         if sealed.exists() {
             break;
@@ -193,15 +193,15 @@ async fn the_sealed_snapshot_crosses_as_it_is() {
 
     let outage = json!({ "database": "outage" });
     let secrets = process(folder.path(), outage.clone());
-    secrets.load().await.unwrap();
-    assert_eq!(secrets.read(&Service::Database.into()).unwrap().origin, Origin::Snapshot);
+    secrets.ready().await.unwrap();
+    assert_eq!(secrets.read(Service::Database).unwrap().origin, Origin::Snapshot);
     assert!(secrets.database().unwrap().password.expose_secret() == CANARY, "the password differs");
     drop(secrets);
 
     fs::write(&sealed, "no snapshot").unwrap();
     let secrets = process(folder.path(), outage);
     let mut events = secrets.subscribe();
-    secrets.load().await.unwrap_err();
+    secrets.ready().await.unwrap_err();
     let event = events.next_event().await.unwrap();
     assert!(matches!(event.kind, EventKind::Invalid { version_id: None, .. }), "{event:?}");
 }
@@ -218,10 +218,10 @@ fn the_certificate_file_crosses() {
     let read = |path: &Path| {
         let variables =
             [("DATABASE_URL", "postgresql://app:word@db/permisos"), ("RDS_CA_CERT_PATH", path.to_str().unwrap())];
-        let builder = Secrets::builder().environment("test").services(&[Service::Database]);
+        let builder = Secrets::builder().environment("test").services([Service::Database]);
         let secrets = builder
             .variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
-            .engine(|options, variables| Component::open(options, variables))
+            .engine(Component::open)
             .build()
             .unwrap();
         secrets.database()

@@ -139,11 +139,11 @@ async fn a_guest_reads_everything_that_its_host_holds() {
         .environment("test")
         .option("source", "aws")
         .option("secrets", json!([{ "id": "whatsapp/api", "fields": fields }]))
-        .variables([])
+        .without_variables()
         .connect(move |_, _| Arc::new(Stored::new(payloads)))
         .build()
         .unwrap();
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let shown = run_with(secrets, FUEL, "read-every", "whatsapp/api", &all()).unwrap().unwrap();
     let (new, old) = (session("new"), session("old"));
     let expected = [

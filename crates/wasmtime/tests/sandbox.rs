@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use permisos_secrets::core::{Fetch, Fetched, Timestamp};
 use permisos_secrets::{Error, ErrorKind, Secrets, SecretsBuilder, Service, Source, Status};
+use permisos_secrets_core::{Fetch, Fetched, Timestamp};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_testkit::log::Log;
 use permisos_secrets_wasmtime::{Limits, Sandbox};
@@ -31,7 +31,7 @@ fn builder(sandbox: &Sandbox, stored: &Arc<Stored>) -> SecretsBuilder {
     Secrets::builder()
         .environment("test")
         .option("source", "aws")
-        .services(&[Service::Database])
+        .services([Service::Database])
         .variables([("DB_HOST".to_owned(), "unused".to_owned())])
         .engine(sandbox.engine())
         .connect(move |_, _| stored)
@@ -51,12 +51,12 @@ async fn secrets_are_the_same_with_the_engine_in_its_sandbox() {
     let stored = stored();
     let secrets = builder(support::sandbox(), &stored).build().unwrap();
     assert_eq!(secrets.database().unwrap_err().kind(), ErrorKind::NotReady);
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     let database = secrets.database().unwrap();
     assert_eq!((database.host.as_str(), database.port), ("db", 5432));
     assert_no_leak(&format!("{database:?} {:?}", secrets.health()), "Debug");
     stored.rotate(payload("db2", ""));
-    secrets.refresh(&Service::Database.into()).await.unwrap();
+    secrets.refresh(Service::Database).await.unwrap();
     assert_eq!(secrets.database().unwrap().host, "db2");
     let health = secrets.health();
     assert_eq!((health.status, health.services[0].reads.fresh), (Status::Healthy, 2));
@@ -71,7 +71,7 @@ async fn scarce(stored: &Arc<Stored>) -> Secrets {
     loop {
         let sandbox = support::sandbox().clone().with_limits(Limits { fuel, ..Limits::default() });
         if let Ok(secrets) = builder(&sandbox, stored).build()
-            && secrets.load().await.is_ok()
+            && secrets.ready().await.is_ok()
         {
             return secrets;
         }
@@ -84,12 +84,12 @@ async fn a_component_that_fails_is_ended_and_the_last_values_stay() {
     let stored = stored();
     let secrets = scarce(&stored).await;
     stored.rotate(long());
-    let error = secrets.refresh(&Service::Database.into()).await.unwrap_err();
+    let error = secrets.refresh(Service::Database).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("did not end within its limit of work"), "{error}");
     assert_no_leak(&format!("{error:?}"), "the error");
     assert_eq!(secrets.database().unwrap().host, "db");
-    assert_eq!(secrets.load().await.unwrap_err(), error);
+    assert_eq!(secrets.ready().await.unwrap_err(), error);
     let health = secrets.health();
     assert_eq!((health.status, health.services[0].last_error), (Status::Unavailable, Some(ErrorKind::Unavailable)));
     secrets.close();
@@ -108,7 +108,7 @@ async fn who_waits_for_a_load_that_fails_learns_of_it() {
         }
         fuel *= 2;
     };
-    assert_eq!(secrets.load().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(secrets.ready().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(secrets.database().unwrap_err().kind(), ErrorKind::NotReady);
 }
 
@@ -138,7 +138,7 @@ fn misbehaving(misdeed: &str) -> Secrets {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| Sandbox::new(&support::guest("engine-that-misbehaves")).unwrap());
     let sandbox = sandbox.clone().with_limits(Limits { fuel: 50_000_000, ..Limits::default() });
-    let builder = Secrets::builder().option("misdeed", misdeed).variables([]).engine(sandbox.engine());
+    let builder = Secrets::builder().option("misdeed", misdeed).without_variables().engine(sandbox.engine());
     builder.connect(|_, _| Arc::new(Never)).build().unwrap()
 }
 
@@ -155,7 +155,7 @@ async fn a_component_that_misbehaves_is_ended() {
         ("wrong-fallback", "answers nonsense: a config of another service"),
     ] {
         let secrets = misbehaving(misdeed);
-        let loaded = tokio::time::timeout(Duration::from_mins(1), secrets.load()).await;
+        let loaded = tokio::time::timeout(Duration::from_mins(1), secrets.ready()).await;
         let error = loaded.unwrap_or_else(|_| panic!("{misdeed} is not ended")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{misdeed}");
         assert!(error.message().contains(expected), "{misdeed}: {error}");
@@ -182,12 +182,12 @@ fn a_read_of_another_services_config_ends_the_component() {
 #[tokio::test]
 async fn close_forgets_every_value_whatever_the_component_does() {
     let secrets = misbehaving("ignore-close");
-    secrets.load().await.unwrap();
+    secrets.ready().await.unwrap();
     assert_eq!(secrets.database().unwrap().host, "db");
     secrets.close();
     let closed = secrets.database().unwrap_err();
     assert_eq!(closed, Error::closed(&Service::Database.into()));
-    assert_eq!(secrets.load().await.unwrap_err(), closed);
+    assert_eq!(secrets.ready().await.unwrap_err(), closed);
 }
 
 /// Sixty-four instances are all there are: each closed one has given its memory back, though its secrets are still there.
@@ -196,9 +196,9 @@ async fn close_ends_the_component_at_once() {
     let mut closed = vec![];
     for _ in 0..130 {
         let secrets = builder(support::sandbox(), &stored()).build().unwrap();
-        secrets.load().await.unwrap();
+        secrets.ready().await.unwrap();
         secrets.close();
-        assert_eq!(secrets.refresh(&Service::Database.into()).await, Ok(()));
+        assert_eq!(secrets.refresh(Service::Database).await, Ok(()));
         closed.push(secrets);
     }
 }
@@ -209,7 +209,7 @@ async fn what_ended_a_component_is_logged_once() {
     let log = Log::default();
     let _guard = tracing_subscriber::fmt().with_writer(log.clone()).set_default();
     let secrets = misbehaving("wrong-config");
-    secrets.load().await.unwrap_err();
+    secrets.ready().await.unwrap_err();
     for _ in 0..3 {
         assert_eq!(secrets.health().status, Status::Unavailable);
     }

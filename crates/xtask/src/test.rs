@@ -74,6 +74,10 @@ fn formatting(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {
     cmd!(workspace.shell, "cargo clippy --locked --workspace --all-targets -- -D warnings").run()?;
+    // Together the features hide what one of them lacks. The least, and what an application has by default:
+    for least in [&["--no-default-features"][..], &[]] {
+        cmd!(workspace.shell, "cargo clippy --locked -p permisos-secrets {least...} -- -D warnings").run()?;
+    }
     // Only `cargo xtask bench` builds this workspace, which shares code with the tests.
     Ok(cmd!(workspace.shell, "cargo clippy --locked --manifest-path tests/bench/Cargo.toml -- -D warnings").run()?)
 }

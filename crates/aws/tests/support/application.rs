@@ -37,13 +37,13 @@ pub(crate) fn builder(url: &str, token: &str, options: &Value) -> SecretsBuilder
         move |_, connection: &Connection| -> Arc<dyn Source> { Arc::new(AgentSource::with_token(connection, &token)) };
     Secrets::builder()
         .environment("production")
-        .services(&[Service::Database])
+        .services([Service::Database])
         .option("source", "agent")
         .option("endpointUrl", url)
         .option("ttl", 1)
         .option("timeout", 30)
         .options(options.as_object().unwrap().clone())
-        .variables([])
+        .without_variables()
         .connect(source)
 }
 
@@ -54,17 +54,17 @@ pub(crate) fn user(secrets: &Secrets) -> String {
 
 /// Logs in to a server that lets only this user in, as `withDatabaseRetry` does; returns how often it had to wait.
 pub(crate) async fn log_in(secrets: &Secrets, wanted: &str) -> u32 {
-    let service = Service::Database.into();
+    let service = Service::Database;
     let started = Instant::now();
     let (mut retry, mut waits) = (LoginRetry::new(Timestamp(0), BUDGET, 7), 0);
     while user(secrets) != wanted {
-        let tried = secrets.read(&service).unwrap().version_id;
+        let tried = secrets.read(service).unwrap().version_id;
         loop {
             let now = Timestamp(u64::try_from(started.elapsed().as_millis()).unwrap());
-            let held = secrets.read(&service).unwrap().version_id;
+            let held = secrets.read(service).unwrap().version_id;
             match retry.after_failure(now, tried.as_deref(), held.as_deref()) {
                 RetryStep::GiveUp => panic!("the budget is spent"),
-                RetryStep::Refresh => secrets.refresh(&service).await.unwrap(),
+                RetryStep::Refresh => secrets.refresh(service).await.unwrap(),
                 RetryStep::Retry => break,
                 RetryStep::Wait(wait) => {
                     waits += 1;

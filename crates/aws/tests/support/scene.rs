@@ -87,7 +87,7 @@ impl Witness {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let before = self.newest.load(Ordering::SeqCst);
         let failed = |error: permisos_secrets::Error| format!("a read failed: {}", error.kind());
-        let read = secrets.read(&Service::Database.into()).map_err(failed)?;
+        let read = secrets.read(Service::Database).map_err(failed)?;
         let Config::Database(database) = read.config else { return Err("another service's config".to_owned()) };
         let n = number(&database);
         let id = read.version_id.unwrap();
@@ -108,7 +108,7 @@ pub(crate) fn builder((id, secret): (&str, &str), url: &str, options: &Value) ->
     let credentials = SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "test"));
     Secrets::builder()
         .environment("production")
-        .services(&[Service::Database])
+        .services([Service::Database])
         .option("source", "aws")
         .option("region", "us-east-1")
         .option("endpointUrl", url)
@@ -116,7 +116,7 @@ pub(crate) fn builder((id, secret): (&str, &str), url: &str, options: &Value) ->
         // Short only where it is waited for: a busy machine must not make a time-out of an answer.
         .option("timeout", 30)
         .options(options.as_object().unwrap().clone())
-        .variables([])
+        .without_variables()
         .connect(|_, connection| Arc::new(AwsSource::new(connection).with_credentials(credentials)))
 }
 
@@ -139,7 +139,7 @@ impl Scene {
         log::watch();
         let secrets = builder(key, url, options).build().unwrap();
         let subscription = secrets.subscribe();
-        secrets.load().await.unwrap();
+        secrets.ready().await.unwrap();
         let witness = Arc::new(Witness::default());
         let mut readers = JoinSet::new();
         for _ in 0..READERS {
@@ -232,8 +232,8 @@ impl Scene {
                 assert!(at.0 >= not_before, "a fetch at {} ms, not to be before {not_before}", at.0);
                 not_before = 0;
             }
-            if let EventKind::Failed { retry_in_ms, .. } = kind {
-                not_before = at.0 + retry_in_ms;
+            if let EventKind::Failed { retry_in, .. } = kind {
+                not_before = (*at + *retry_in).0;
             }
         }
     }

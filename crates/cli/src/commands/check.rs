@@ -120,7 +120,7 @@ impl Check {
         context.output.progress("reading the secrets");
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
         // Each service's own error is reported below.
-        let _ = secrets.load().await;
+        let _ = secrets.ready().await;
         let mut services = vec![];
         for health in secrets.health().services {
             context.output.progress(format_args!("looking at {}", health.service));

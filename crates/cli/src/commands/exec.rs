@@ -54,7 +54,7 @@ impl Exec {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<u8, Error> {
         let secrets = context.secrets(&[])?;
         let mut subscription = secrets.subscribe();
-        secrets.load().await?;
+        secrets.ready().await?;
         keep_standard_streams();
         if self.watch || self.mask {
             return self.supervise(context, &secrets, &mut subscription).await;

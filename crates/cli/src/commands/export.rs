@@ -74,7 +74,7 @@ impl Export {
     async fn variables(&self, context: &Context<'_>) -> Result<Vec<Assignment>, Error> {
         // In an outage the environment would stand in, and its values would pass for those of Secrets Manager.
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
-        secrets.load().await?;
+        secrets.ready().await?;
         let (variables, failed) = exec::variables(context, &secrets);
         match Error::several(failed.clone()) {
             Some(error) if self.force => Err(error),

@@ -37,7 +37,7 @@ impl Get {
         let service = context.service(&self.service)?;
         let secrets = context.secrets(&[("services", services(&service))])?;
         // The environment may still answer for what cannot be fetched: the read below reports the error.
-        let _ = secrets.load().await;
+        let _ = secrets.ready().await;
         let read = secrets.read(&service)?;
         let shape = if self.reveal { parse(&read.config.expose_json()) } else { parse(&read.config.redacted_json()) };
         if let Some(field) = &self.field {

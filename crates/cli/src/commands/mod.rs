@@ -59,7 +59,7 @@ impl Command {
         let context = |global| Context::new(global, output, process_environment());
         let found = match self {
             Self::Audit(audit) => audit.run(&context(global)?).await?,
-            Self::Check(check) => check.run(&context(global)?).await?,
+            Self::Check(check) => Box::pin(check.run(&context(global)?)).await?,
             Self::Completions(completions) => {
                 completions.run(output);
                 None
@@ -72,11 +72,11 @@ impl Command {
             Self::Man(man) => man.run(output)?,
             Self::Migrate(migrate) => {
                 let global = migrate.adapt(global);
-                migrate.run(context(global)?).await?
+                Box::pin(migrate.run(context(global)?)).await?
             }
             Self::Monitor(monitor) => monitor.run(&context(global)?)?,
             Self::Policy(policy) => policy.run(&context(global)?).await?,
-            Self::Rotate(rotate) => rotate.run(context(global)?).await?,
+            Self::Rotate(rotate) => Box::pin(rotate.run(context(global)?)).await?,
             Self::Template(template) => template.run(&context(global)?)?,
         };
         Ok(found.map_or(0, ErrorKind::exit_code))

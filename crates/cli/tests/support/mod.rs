@@ -95,6 +95,13 @@ impl Bench {
         command
     }
 
+    /// Another program, where the tool would run.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        self.surround(&mut command);
+        command
+    }
+
     /// A line as a person types it.
     pub(crate) fn shell(&self, line: &str) -> Command {
         let mut command = Command::new("sh");

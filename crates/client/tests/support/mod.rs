@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use permisos_secrets::core::{Call, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload};
 use permisos_secrets::{Secrets, Source};
+use permisos_secrets_core::{Call, ErrorKind, Failure, Fetch, Fetched, Operation, Outcome, Payload};
 use serde_json::json;
 
 /// What the source does with a fetch.
@@ -109,7 +109,7 @@ pub(crate) fn secrets(source: &Arc<Scripted>, options: &serde_json::Value) -> Se
     Secrets::builder()
         .option("source", "aws")
         .options(options.as_object().unwrap().clone())
-        .variables([])
+        .without_variables()
         .connect(move |_, _| source)
         .build()
         .unwrap()

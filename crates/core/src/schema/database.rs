@@ -7,7 +7,7 @@ use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::view::{self, Describe, Extra, View};
-use super::{Context, Fields, certificate};
+use super::{Context, Fields, SecretUrl, certificate};
 use crate::environment;
 use crate::service::Service;
 
@@ -27,8 +27,9 @@ pub struct DatabaseConfig {
     pub password: SecretString,
     /// TLS, where it is asked for.
     pub ssl: Option<DatabaseSsl>,
-    /// `postgresql://user:password@host:port/database`, user and password percent-encoded.
-    pub url: SecretString,
+    /// `postgresql://user:password@host:port/database`, user and password percent-encoded. It does not name TLS, which
+    /// every driver spells otherwise: see [`url_with_tls`](Self::url_with_tls).
+    pub url: SecretUrl,
     /// Fields that the schema does not name, such as AWS's `engine`.
     pub extra: Extra,
 }
@@ -67,6 +68,15 @@ impl DatabaseConfig {
             url: url.into(),
             extra: Extra::of(fields),
         })
+    }
+
+    /// The URL with the TLS that the secret asks for, as libpq and sqlx read it: `sslmode=verify-full`, or `require` where
+    /// the certificate is not verified. The certificates of `ssl.ca` go beside it, in a file for libpq. A secret that
+    /// names no TLS answers the URL as it is.
+    pub fn url_with_tls(&self) -> SecretUrl {
+        let Some(ssl) = &self.ssl else { return self.url.clone() };
+        let mode = if ssl.reject_unauthorized { "verify-full" } else { "require" };
+        [self.url.as_str(), "?sslmode=", mode].concat().into()
     }
 }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use super::database::{url_host, url_user};
 use super::view::{self, Describe, Extra, View};
-use super::{Context, Fields, certificate};
+use super::{Context, Fields, SecretUrl, certificate};
 
 const DEFAULT_PORT: u16 = 6379;
 /// Redis numbers its databases with an `int`.
@@ -28,7 +28,7 @@ pub struct RedisConfig {
     /// TLS, where it is asked for.
     pub tls: Option<RedisTls>,
     /// `redis://user:password@host:port/db`, `rediss://` under TLS; user and password percent-encoded.
-    pub url: SecretString,
+    pub url: SecretUrl,
     /// Fields that the schema does not name.
     pub extra: Extra,
 }

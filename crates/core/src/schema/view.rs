@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{Fields, Wiped, wipe};
+use super::{Fields, SecretUrl, Wiped, wipe};
 
 const REDACTED: &str = "[REDACTED]";
 
@@ -100,6 +100,12 @@ impl Secret for &SecretString {
     }
 }
 
+impl Secret for &SecretUrl {
+    fn expose(&self) -> Value {
+        self.as_str().into()
+    }
+}
+
 impl Secret for &str {
     fn expose(&self) -> Value {
         (*self).into()
@@ -134,7 +140,14 @@ impl Secret for &Extra {
 }
 
 /// The fields of a payload that its schema does not name. Kept, handed out, redacted.
-pub struct Extra(Wiped);
+pub struct Extra(pub(crate) Wiped);
+
+impl Default for Extra {
+    /// No fields.
+    fn default() -> Self {
+        Self(Wiped(Value::Object(Map::new())))
+    }
+}
 
 impl Extra {
     pub(crate) fn of(fields: &Fields<'_, '_>) -> Self {
@@ -144,13 +157,6 @@ impl Extra {
     /// The fields' names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.0.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
-    }
-
-    /// Put together again from a JSON object, where it came out of a sandbox. Anything else is no fields.
-    pub fn from_json(text: &str) -> Self {
-        Self(Wiped(
-            serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new())),
-        ))
     }
 
     /// All fields as a JSON object, **exposed**. Zeroed when dropped.

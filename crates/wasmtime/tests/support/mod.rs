@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock};
 
-use permisos_secrets::core::{Failure, Fetch, Fetched, Outcome, Payload, Stage};
 use permisos_secrets::{Error, ErrorKind, Source};
+use permisos_secrets_core::{Failure, Fetch, Fetched, Outcome, Payload, Stage};
 use permisos_secrets_wasmtime::Sandbox;
 use serde_json::Value;
 

@@ -1,0 +1,131 @@
+//! Logging in to the database while its password rotates.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use permisos_secrets_core::schema::DatabaseConfig;
+use permisos_secrets_core::{Config, Error, LoginRetry, RetryStep, Service, Timestamp};
+use tokio::time::{Instant, sleep};
+
+use crate::secrets::Secrets;
+
+/// How long a login is tried again: AWS changes the database about a minute before the secret.
+const BUDGET: Duration = Duration::from_secs(90);
+
+/// An error of a PostgreSQL driver that may hold the server's SQLSTATE. With the features `tokio-postgres` and `sqlx`
+/// their errors are such, and a `Box<dyn Error + Send + Sync>` around them.
+pub trait SqlState {
+    /// The code in PostgreSQL's [table](https://www.postgresql.org/docs/current/errcodes-appendix.html), e.g. `28P01`.
+    fn sqlstate(&self) -> Option<String>;
+}
+
+/// Why work with the database failed.
+#[derive(Debug)]
+pub enum DatabaseError<E> {
+    /// The secret cannot be read.
+    Secrets(Error),
+    /// The work itself failed: its own error, untouched.
+    Work(E),
+}
+
+impl<E: fmt::Display> fmt::Display for DatabaseError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secrets(error) => error.fmt(f),
+            Self::Work(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: StdError + 'static> StdError for DatabaseError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Secrets(error) => Some(error),
+            Self::Work(error) => Some(error),
+        }
+    }
+}
+
+impl Secrets {
+    /// Runs work that logs in to the database. Where the login fails because the password was just rotated (SQLSTATE
+    /// `28P01` or `28000`), refreshes the secret and runs the work again with what is current then, for 90 seconds at
+    /// most. Any other error passes untouched.
+    pub async fn with_database_retry<T, E: SqlState, W: Future<Output = Result<T, E>>>(
+        &self,
+        work: impl FnMut(Arc<DatabaseConfig>) -> W,
+    ) -> Result<T, DatabaseError<E>> {
+        let is_refused = |error: &E| error.sqlstate().is_some_and(|state| LoginRetry::is_login_failure(&state));
+        self.with_database_retry_if(work, is_refused).await
+    }
+
+    /// As [`with_database_retry`](Self::with_database_retry), for a driver of another kind: `is_refused` says which of its
+    /// errors are logins that the server refused.
+    pub async fn with_database_retry_if<T, E, W: Future<Output = Result<T, E>>>(
+        &self,
+        mut work: impl FnMut(Arc<DatabaseConfig>) -> W,
+        is_refused: impl Fn(&E) -> bool,
+    ) -> Result<T, DatabaseError<E>> {
+        let started = Instant::now();
+        let mut retry = LoginRetry::new(Timestamp(0), BUDGET, RandomState::new().hash_one(()));
+        loop {
+            let read = self.read(Service::Database).map_err(DatabaseError::Secrets)?;
+            let (config, tried) = match read.config {
+                Config::Database(config) => (config, read.version_id),
+                other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
+            };
+            let error = match work(config).await {
+                Err(error) if is_refused(&error) => error,
+                done => return done.map_err(DatabaseError::Work),
+            };
+            loop {
+                let now = Timestamp(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+                let held = self.read(Service::Database).map_err(DatabaseError::Secrets)?.version_id;
+                match retry.after_failure(now, tried.as_deref(), held.as_deref()) {
+                    RetryStep::GiveUp => return Err(DatabaseError::Work(error)),
+                    // A refresh that fails is an event; the budget decides when to give up.
+                    RetryStep::Refresh => drop(self.refresh(Service::Database).await),
+                    RetryStep::Retry => break,
+                    RetryStep::Wait(wait) => sleep(wait).await,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tokio-postgres")]
+impl SqlState for tokio_postgres::Error {
+    fn sqlstate(&self) -> Option<String> {
+        Some(self.code()?.code().to_owned())
+    }
+}
+
+#[cfg(feature = "sqlx")]
+impl SqlState for sqlx::Error {
+    fn sqlstate(&self) -> Option<String> {
+        Some(self.as_database_error()?.code()?.into_owned())
+    }
+}
+
+/// The SQLSTATE of the first cause that has one.
+impl SqlState for Box<dyn StdError + Send + Sync> {
+    fn sqlstate(&self) -> Option<String> {
+        std::iter::successors(Some(&**self as &(dyn StdError + 'static)), |&error| error.source()).find_map(known)
+    }
+}
+
+fn known(error: &(dyn StdError + 'static)) -> Option<String> {
+    #[cfg(feature = "tokio-postgres")]
+    if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
+        return error.sqlstate();
+    }
+    #[cfg(feature = "sqlx")]
+    if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+        return error.sqlstate();
+    }
+    let _ = error;
+    None
+}
