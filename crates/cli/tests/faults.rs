@@ -140,6 +140,7 @@ fn no_command_leaves_a_value_behind_on_the_disk() {
         &["exec", "-e", "production", "--mask", "--", "sh", "-c", "env"],
         &["policy", "-e", "production"],
         &["monitor", "-e", "production"],
+        &["schema", "database"],
         &["template", "database"],
     ];
     for arguments in all {

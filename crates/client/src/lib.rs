@@ -16,6 +16,8 @@ pub use permisos_secrets_core::{
     Config, Connection, Error, ErrorKind, Event, EventKind, Freshness, Health, Origin, Read, Service, ServiceHealth,
     ServiceId, SourceKind, Status, Violation, schema,
 };
+/// Makes a struct a secret of the application's own.
+pub use permisos_secrets_core::{ExposeSecret, Secret, SecretString};
 
 pub use driver::{Notice, Subscription};
 pub use engine::DrivenEngine;

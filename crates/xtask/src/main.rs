@@ -9,13 +9,13 @@ mod conformance;
 mod demo;
 mod fleet;
 mod fuzz;
+mod generate;
 mod monitoring;
 mod package;
 mod packages;
 mod soak;
 mod target;
 mod test;
-mod types;
 mod wasm_target;
 
 use std::process::ExitCode;
@@ -33,6 +33,8 @@ enum Command {
     Demo,
     /// Simulate fleets of processes on virtual time and write docs/scale.md
     Fleet,
+    /// Write what is derived from the definitions of the services: types, `wit/`, JSON Schemas, tables
+    Generate,
     /// Let libFuzzer work on the engine with hostile input
     Fuzz {
         /// One target only
@@ -70,6 +72,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Demo => demo::run(&workspace),
         Command::Fleet => fleet::run(&workspace),
         Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
+        Command::Generate => generate::run(&workspace),
         Command::Soak { minutes } => soak::run(&workspace, *minutes),
         Command::Test => test::run(&workspace),
     }
