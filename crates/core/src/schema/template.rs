@@ -43,16 +43,24 @@ fn members(fields: &[Field], indent: &str) -> Vec<String> {
 }
 
 fn comment(field: &Field) -> String {
-    let need = match field.need {
-        Need::Default(_) | Need::Optional => "optional",
-        Need::Derived | Need::Required => "required",
-    };
-    if !field.description.is_empty() {
-        return format!("{need}: {}", field.description.trim_end_matches('.'));
+    let is_optional = matches!(field.need, Need::Default(_) | Need::Optional);
+    if field.description.is_empty() {
+        let need = if is_optional { "optional" } else { "required" };
+        return match field.min_length {
+            0 => need.to_owned(),
+            length => format!("{need}, at least {length} characters"),
+        };
     }
-    match field.min_length {
-        0 => need.to_owned(),
-        length => format!("{need}, at least {length} characters"),
+    let description = lower_first(field.description.trim_end_matches('.'));
+    if is_optional { format!("optional: {description}") } else { description }
+}
+
+/// A sentence as part of another: not of a name such as `TLS`.
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
     }
 }
 

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn names_are_written_as_each_language_writes_them() {
-        assert_eq!((kebab("smtpPassword"), snake("smtpPassword")), ("smtp-password".into(), "smtp_password".into()));
+        assert_eq!((kebab("twoWords"), snake("twoWords")), ("two-words".into(), "two_words".into()));
         assert_eq!(
             (pascal("government-portal"), camel("government-portal")),
             ("GovernmentPortal".into(), "governmentPortal".into())
