@@ -3,6 +3,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm, reason = "it would hide a new variant")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use permisos_secrets_core as core;
@@ -55,14 +56,9 @@ enums! {
         CertificateExpired EmailAddress FileReadable Host HttpsUrl Json MaxSize MinLength Mode Name NameSuffix
         PemCertificate Placeholder Prefix Range Required SameMode Snapshot Text Type Unique UnknownOption Url
     }
-    core::Service => wit_types::Service { Database Redis Security Stripe Email GovernmentPortal Monitoring }
     core::SourceKind => wit::SourceKind { Agent Aws Environment }
     core::Stage => wit::Stage { Current Previous }
     core::Status => wit_types::Status { Healthy Degraded Unavailable }
-}
-
-fn texts(secrets: &[SecretString]) -> Vec<String> {
-    secrets.iter().map(text).collect()
 }
 
 fn text(secret: &SecretString) -> String {
@@ -97,159 +93,127 @@ impl From<wit::ServiceId> for core::ServiceId {
     }
 }
 
-impl IntoWit for &schema::DatabaseConfig {
-    type Wit = wit::DatabaseConfig;
+/// A field of a config, from core's type to the one that crosses.
+pub(crate) trait ToWit {
+    type Wit;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::DatabaseConfig { host, port, database, username, password, ssl, url, extra } = self;
-        wit::DatabaseConfig {
-            host: host.clone(),
-            port: *port,
-            database: database.clone(),
-            username: username.clone(),
-            password: text(password),
-            ssl: ssl.as_ref().map(|schema::DatabaseSsl { reject_unauthorized, ca }| wit_types::DatabaseSsl {
-                reject_unauthorized: *reject_unauthorized,
-                ca: ca.clone(),
-            }),
-            url: url.as_str().to_owned(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> Self::Wit;
+}
+
+macro_rules! same {
+    ($($same:ty)*) => {
+        $(impl ToWit for $same {
+            type Wit = Self;
+
+            fn to_wit(&self) -> Self {
+                self.clone()
+            }
+        })*
+    };
+}
+
+same! { bool u16 u32 String }
+
+impl ToWit for SecretString {
+    type Wit = String;
+
+    fn to_wit(&self) -> String {
+        text(self)
     }
 }
 
-impl IntoWit for &schema::RedisConfig {
-    type Wit = wit::RedisConfig;
+impl ToWit for schema::SecretUrl {
+    type Wit = String;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::RedisConfig { host, port, username, password, db, tls, url, extra } = self;
-        wit::RedisConfig {
-            host: host.clone(),
-            port: *port,
-            username: username.clone(),
-            password: password.as_ref().map(text),
-            db: *db,
-            tls: tls.as_ref().map(|schema::RedisTls { servername, reject_unauthorized, ca }| wit_types::RedisTls {
-                servername: servername.clone(),
-                reject_unauthorized: *reject_unauthorized,
-                ca: ca.clone(),
-            }),
-            url: url.as_str().to_owned(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> String {
+        self.as_str().to_owned()
     }
 }
 
-impl IntoWit for &schema::SecurityConfig {
-    type Wit = wit::SecurityConfig;
+impl ToWit for schema::Extra {
+    type Wit = String;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::SecurityConfig {
-            session_secret,
-            jwt_secret,
-            internal_api_key,
-            session_secrets,
-            jwt_secrets,
-            extra,
-        } = self;
-        wit::SecurityConfig {
-            session_secret: text(session_secret),
-            jwt_secret: text(jwt_secret),
-            internal_api_key: text(internal_api_key),
-            session_secrets: texts(session_secrets),
-            jwt_secrets: texts(jwt_secrets),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> String {
+        self.expose_json().as_str().to_owned()
     }
 }
 
-impl IntoWit for &schema::StripeConfig {
-    type Wit = wit::StripeConfig;
+impl ToWit for BTreeMap<String, SecretString> {
+    type Wit = Vec<(String, String)>;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::StripeConfig { public_key, private_key, webhook_secret, extra } = self;
-        wit::StripeConfig {
-            public_key: public_key.clone(),
-            private_key: text(private_key),
-            webhook_secret: text(webhook_secret),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> Self::Wit {
+        self.iter().map(|(name, key)| (name.clone(), text(key))).collect()
     }
 }
 
-impl IntoWit for &schema::EmailConfig {
-    type Wit = wit::EmailConfig;
+impl<T: ToWit> ToWit for Option<T> {
+    type Wit = Option<T::Wit>;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::EmailConfig { smtp_user, smtp_password, from_address, host, port, configuration_set, extra } = self;
-        wit::EmailConfig {
-            smtp_user: smtp_user.clone(),
-            smtp_password: text(smtp_password),
-            from_address: from_address.clone(),
-            host: host.clone(),
-            port: *port,
-            configuration_set: configuration_set.clone(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> Self::Wit {
+        self.as_ref().map(ToWit::to_wit)
     }
 }
 
-impl IntoWit for &schema::GovernmentPortalConfig {
-    type Wit = wit::GovernmentPortalConfig;
+impl<T: ToWit> ToWit for Vec<T> {
+    type Wit = Vec<T::Wit>;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::GovernmentPortalConfig { username, password, login_url, extra } = self;
-        wit::GovernmentPortalConfig {
-            username: username.clone(),
-            password: text(password),
-            login_url: login_url.clone(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
+    fn to_wit(&self) -> Self::Wit {
+        self.iter().map(ToWit::to_wit).collect()
     }
 }
 
-impl IntoWit for &schema::MonitoringConfig {
-    type Wit = wit::MonitoringConfig;
+macro_rules! records {
+    ($($record:ident { $($field:ident)* })*) => {
+        $(impl ToWit for schema::$record {
+            type Wit = wit_types::$record;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::MonitoringConfig { keys } = self;
-        wit::MonitoringConfig { keys: keys.iter().map(|(name, key)| (name.clone(), text(key))).collect() }
-    }
+            // Once, not in each function that answers a config.
+            #[inline(never)]
+            fn to_wit(&self) -> Self::Wit {
+                let Self { $($field),* } = self;
+                wit_types::$record { $($field: $field.to_wit()),* }
+            }
+        })*
+    };
 }
 
-impl IntoWit for &schema::CustomConfig {
+core::for_each_record!(records);
+
+impl ToWit for schema::CustomConfig {
     type Wit = wit::CustomConfig;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::CustomConfig { fields, extra } = self;
+    fn to_wit(&self) -> Self::Wit {
         let value = |value: &schema::CustomValue| match value {
             schema::CustomValue::Boolean(flag) => wit_types::CustomValue::Boolean(*flag),
             schema::CustomValue::Integer(number) => wit_types::CustomValue::Integer(*number),
             schema::CustomValue::Text(secret) => wit_types::CustomValue::Text(text(secret)),
         };
         wit::CustomConfig {
-            fields: fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
-            extra: extra.expose_json().as_str().to_owned(),
+            fields: self.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
+            extra: self.extra.to_wit(),
         }
     }
 }
 
-impl IntoWit for core::Config {
-    type Wit = wit::Config;
+macro_rules! services {
+    ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
+        enums! { core::Service => wit_types::Service { $($service)* } }
 
-    fn into_wit(self) -> wit::Config {
-        match self {
-            Self::Custom(config) => wit::Config::Custom((&*config).into_wit()),
-            Self::Database(config) => wit::Config::Database((&*config).into_wit()),
-            Self::Email(config) => wit::Config::Email((&*config).into_wit()),
-            Self::GovernmentPortal(config) => wit::Config::GovernmentPortal((&*config).into_wit()),
-            Self::Monitoring(config) => wit::Config::Monitoring((&*config).into_wit()),
-            Self::Redis(config) => wit::Config::Redis((&*config).into_wit()),
-            Self::Security(config) => wit::Config::Security((&*config).into_wit()),
-            Self::Stripe(config) => wit::Config::Stripe((&*config).into_wit()),
+        impl IntoWit for core::Config {
+            type Wit = wit::Config;
+
+            #[inline(never)]
+            fn into_wit(self) -> wit::Config {
+                match self {
+                    Self::Custom(config) => wit::Config::Custom(config.to_wit()),
+                    $(Self::$service(config) => wit::Config::$service(config.to_wit()),)*
+                }
+            }
         }
-    }
+    };
 }
+
+core::for_each_service!(services);
 
 impl IntoWit for core::Read {
     type Wit = wit::Read;

@@ -13,11 +13,10 @@ use std::cell::RefCell;
 use permisos_secrets_core::{Config, Engine, Options, Read, Service, ServiceId, Timestamp, UnixTime, Variables};
 
 use bindings::exports::permisos::secrets::engine::{
-    self as wit, CustomConfig, DatabaseConfig, EmailConfig, Error, Event, Fetch, Fetched, GovernmentPortalConfig,
-    Guest, GuestEngine, Health, MonitoringConfig, RedisConfig, Refreshed, SecurityConfig, Snapshot, SourceKind,
-    StripeConfig, Variable, VariableName,
+    self as wit, CustomConfig, Error, Event, Fetch, Fetched, Guest, GuestEngine, Health, Refreshed, Snapshot,
+    SourceKind, Variable, VariableName,
 };
-use convert::IntoWit;
+use convert::{IntoWit, ToWit};
 
 /// Zeroes what is freed: what crosses does so in plain strings and lists.
 #[global_allocator]
@@ -46,11 +45,11 @@ impl Resource {
 
 /// Getters of one type each.
 macro_rules! getters {
-    ($($name:ident: $variant:ident => $config:ident;)*) => {
-        $(fn $name(&self, now: u64) -> Result<$config, Error> {
-            match self.config(&Service::$variant.into(), now)? {
-                Config::$variant(config) => Ok((&*config).into_wit()),
-                other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
+    ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
+        $(fn $getter(&self, now: u64) -> Result<wit::$config, Error> {
+            match self.config(&Service::$service.into(), now)? {
+                Config::$service(config) => Ok(config.to_wit()),
+                _ => unreachable!("the engine pairs services and configs"),
             }
         })*
     };
@@ -141,20 +140,12 @@ impl GuestEngine for Resource {
         self.0.borrow().refreshed(&service.into()).map(|refreshed| Ok(refreshed?))
     }
 
-    getters! {
-        database: Database => DatabaseConfig;
-        redis: Redis => RedisConfig;
-        security: Security => SecurityConfig;
-        stripe: Stripe => StripeConfig;
-        email: Email => EmailConfig;
-        government_portal: GovernmentPortal => GovernmentPortalConfig;
-        monitoring: Monitoring => MonitoringConfig;
-    }
+    permisos_secrets_core::for_each_service!(getters);
 
     fn custom(&self, id: String, now: u64) -> Result<CustomConfig, Error> {
         let service = ServiceId::from(id.as_str());
         match self.config(&service, now)? {
-            Config::Custom(config) => Ok((&*config).into_wit()),
+            Config::Custom(config) => Ok(config.to_wit()),
             _ => Err(permisos_secrets_core::Error::not_custom(&service).into()),
         }
     }

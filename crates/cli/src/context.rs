@@ -99,7 +99,8 @@ impl<'o> Context<'o> {
             given.insert("regions".to_owned(), global.region.into());
         }
         if let Some(file) = &global.env_file {
-            environment.retain(|name, _| !Service::ALL.iter().any(|it| it.variables().contains(&name.as_str())));
+            environment
+                .retain(|name, _| !Service::ALL.iter().any(|it| it.definition().variables().contains(&name.as_str())));
             // A custom secret's, too. What every application reads as well, such as AWS_REGION, stays the process's.
             let usual = Options::variable_names(&Map::new());
             for name in Options::variable_names(&given).iter().filter(|name| !usual.contains(name)) {
@@ -168,7 +169,7 @@ pub(crate) fn process_environment() -> BTreeMap<String, String> {
 
 /// Variables of the catalogue whose values are not text.
 fn unreadable() -> impl Iterator<Item = &'static str> {
-    let names = Service::ALL.into_iter().flat_map(Service::variables).copied();
+    let names = Service::ALL.into_iter().flat_map(|service| service.definition().variables());
     names.filter(|name| std::env::var_os(name).is_some_and(|value| value.to_str().is_none()))
 }
 

@@ -128,7 +128,7 @@ fn assert_no_file(folder: &Path) {
 fn no_command_leaves_a_value_behind_on_the_disk() {
     let bench = Bench::migrated();
     let keys = json!({ "webhookSecret": format!("whsec_{CANARY}2") }).to_string();
-    let all: [&[&str]; 12] = [
+    let all: [&[&str]; 13] = [
         &["check", "-e", "production"],
         &["check", "--source", "environment", "--env-file", ".env"],
         &["get", "database", "-e", "production"],
@@ -140,6 +140,7 @@ fn no_command_leaves_a_value_behind_on_the_disk() {
         &["exec", "-e", "production", "--mask", "--", "sh", "-c", "env"],
         &["policy", "-e", "production"],
         &["monitor", "-e", "production"],
+        &["schema", "database"],
         &["template", "database"],
     ];
     for arguments in all {

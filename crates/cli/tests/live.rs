@@ -284,7 +284,9 @@ fn templates_completions_and_manuals_are_printed() {
     for service in ["database", "redis", "security", "stripe", "email", "government-portal", "monitoring"] {
         let ran = bench.run(&["template", service, "--json"]);
         assert!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap().is_object(), "{service}");
+        assert_eq!(bench.run(&["schema", service]).json()["type"], "object", "{service}");
     }
+    assert_eq!(bench.run(&["schema", "options"]).json()["properties"]["source"]["enum"][1], "aws");
     assert!(bench.run(&["completions", "bash"]).out.contains("permisos-secrets"));
     assert!(bench.run(&["man"]).out.contains(".TH permisos-secrets"));
     assert_eq!(bench.run(&["man", "."]).code, 0);

@@ -17,8 +17,8 @@ pub use permisos_secrets_core::{
     FetchId, Fetched, Freshness, Health, Operation, Origin, Outcome, Payload, Read, Request, Rule, SecretId, Service,
     ServiceHealth, ServiceId, Source, SourceKind, Stage, Status, UnixTime, Violation, schema,
 };
-/// How a value is read: `password.expose_secret()`.
-pub use secrecy::{ExposeSecret, SecretString};
+/// How a value is read: `password.expose_secret()`, and what makes a struct a secret of the application's own.
+pub use permisos_secrets_core::{ExposeSecret, Secret, SecretString};
 
 pub use driver::{Notice, Subscription};
 #[cfg(feature = "engine")]

@@ -7,12 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt, stream};
-use permisos_secrets_core::schema::{
-    CustomConfig, DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig,
-    StripeConfig,
-};
+use permisos_secrets_core::schema::{self, CustomConfig, Secret};
 use permisos_secrets_core::{
-    Config, Connection, Error, Event, Health, Read, Service, ServiceId, Snapshot, Source, SourceKind, Timestamp,
+    Config, Connection, Error, ErrorKind, Event, Health, Read, Service, ServiceId, Snapshot, Source, SourceKind,
+    Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -36,6 +34,7 @@ struct Inner {
 #[must_use]
 pub struct SecretsBuilder {
     options: Map<String, Value>,
+    secrets: Vec<Value>,
     variables: Option<HashMap<String, String>>,
     engine: Option<Open>,
     connect: Option<Connect>,
@@ -61,6 +60,20 @@ impl SecretsBuilder {
     /// Sets options of [`Options::parse`](permisos_secrets_core::Options::parse) from a JSON object, e.g. from a configuration file.
     pub fn options(mut self, options: Map<String, Value>) -> Self {
         self.options.extend(options);
+        self
+    }
+
+    /// Adds a secret of the application's own, by the struct that [`get`](Secrets::get) answers it as. A struct with a rule
+    /// that the option `secrets` cannot say does not compile here.
+    pub fn secret<T: Secret>(mut self) -> Self {
+        const {
+            assert!(
+                T::DEFINITION.is_plain(),
+                "a secret of the application's own has fields of type bool, i64, String, \
+                SecretString or Option of these, and of the attributes `variable`, `min_length` and `url`"
+            );
+        }
+        self.secrets.push(T::DEFINITION.to_option());
         self
     }
 
@@ -116,7 +129,13 @@ impl SecretsBuilder {
     /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name; the
     /// first fetch comes with [`Secrets::ready`].
     pub fn build(self) -> Result<Secrets, Error> {
-        let Self { options: mut given, variables, engine, connect } = self;
+        let Self { options: mut given, secrets, variables, engine, connect } = self;
+        if !secrets.is_empty() {
+            // Whatever else stands there is refused with everything that is wrong.
+            if let Value::Array(given) = given.entry("secrets").or_insert_with(|| Value::Array(vec![])) {
+                given.extend(secrets);
+            }
+        }
         let variables = variables.unwrap_or_else(|| {
             let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -200,11 +219,11 @@ fn restore(engine: &mut dyn DrivenEngine) -> Result<Option<Seal>, Error> {
 
 /// Getters of one type each.
 macro_rules! getters {
-    ($($(#[$doc:meta])* $name:ident: $variant:ident => $config:ident;)*) => {
-        $($(#[$doc])*
-        pub fn $name(&self) -> Result<Arc<$config>, Error> {
-            match self.config(&ServiceId::BuiltIn(Service::$variant))? {
-                Config::$variant(config) => Ok(config),
+    ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
+        $(#[doc = $title]
+        pub fn $getter(&self) -> Result<Arc<schema::$config>, Error> {
+            match self.config(&ServiceId::BuiltIn(Service::$service))? {
+                Config::$service(config) => Ok(config),
                 other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
             }
         })*
@@ -233,21 +252,16 @@ impl Secrets {
         self.0.driver.until(|| self.start(), |engine, now| engine.loaded(now)).await
     }
 
-    getters! {
-        /// PostgreSQL.
-        database: Database => DatabaseConfig;
-        /// Redis.
-        redis: Redis => RedisConfig;
-        /// Keys that sign sessions and tokens.
-        security: Security => SecurityConfig;
-        /// Stripe's API keys.
-        stripe: Stripe => StripeConfig;
-        /// SMTP credentials.
-        email: Email => EmailConfig;
-        /// The government portal's login.
-        government_portal: GovernmentPortal => GovernmentPortalConfig;
-        /// Keys of monitoring providers.
-        monitoring: Monitoring => MonitoringConfig;
+    permisos_secrets_core::for_each_service!(getters);
+
+    /// A secret as its struct: one of the application's own that was given to [`SecretsBuilder::secret`], or of the seven.
+    /// It is the same object until the secret changes.
+    pub fn get<T: Secret>(&self) -> Result<Arc<T>, Error> {
+        let service = T::DEFINITION.service_id();
+        self.config(&service)?.typed().ok_or_else(|| {
+            let message = format!("{service} is defined with other fields than {}", std::any::type_name::<T>());
+            Error::of(service, ErrorKind::ConfigInvalid, message)
+        })
     }
 
     /// A secret that the application defined, by its id `{service}/{secret-type}`.

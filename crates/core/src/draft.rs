@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
-use crate::options::{CustomSecret, FieldType, Options};
-use crate::schema::{self, Context, Wiped};
-use crate::service::{Service, ServiceId};
+use crate::options::Options;
+use crate::schema::{self, Context, Definition, Fields, Kind, Wiped};
+use crate::service::ServiceId;
+use crate::variables::Variables;
 
 /// The payload of one secret, valid, not stored yet.
 pub struct Draft {
@@ -46,13 +46,13 @@ pub enum Change {
 impl Options {
     /// The secret that the variables make for a service; `None` where none of its variables is set.
     pub fn draft(&self, service: &ServiceId, variables: &Variables) -> Result<Option<Draft>, Error> {
-        let custom = self.definition(service);
-        if variables.of(service, custom).is_empty() {
+        let definition = self.defined(service)?;
+        if variables.of(definition).is_empty() {
             return Ok(None);
         }
-        let (mut payload, parsed) = schema::assemble(service, custom, &self.context(variables))?;
+        let (mut payload, parsed) = schema::assemble(definition, &self.context(variables))?;
         if let Value::Object(fields) = &mut payload.0 {
-            store_types(fields, service, custom);
+            store_types(fields, definition);
         }
         Ok(Some(Draft { payload, warnings: parsed.warnings }))
     }
@@ -68,24 +68,20 @@ impl Options {
     /// Checks a payload as a reader would; answers what is worth a warning.
     pub fn check(&self, service: &ServiceId, payload: &str) -> Result<Vec<Violation>, Error> {
         let variables = Variables::default();
-        let parsed = schema::parse_payload(service, self.definition(service), payload, &self.context(&variables));
+        let parsed = schema::parse_payload(self.defined(service)?, payload, &self.context(&variables));
         parsed.map(|parsed| parsed.warnings).map_err(|violations| {
             let summary = format!("the payload of {service} is not valid");
             Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
         })
     }
 
-    /// The fields that a service's payload may be expected to have: those of its template. A payload may hold others.
-    pub fn field_names(&self, service: &ServiceId) -> Vec<String> {
-        let template = schema::template(service, self.definition(service));
-        let json: String = template.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        let fields: Map<String, Value> = serde_json::from_str(&json).unwrap_or_default();
-        fields.into_iter().map(|(name, _)| name).collect()
+    /// The fields that a service's payload may be expected to have. A payload may hold others.
+    pub fn field_names(&self, service: &ServiceId) -> Vec<&str> {
+        self.definition(service).into_iter().flat_map(Definition::stored_names).collect()
     }
 
-    /// The definition of a custom secret.
-    pub fn definition(&self, service: &ServiceId) -> Option<&CustomSecret> {
-        self.custom.iter().find(|custom| custom.id == *service)
+    fn defined(&self, service: &ServiceId) -> Result<&Definition, Error> {
+        self.definition(service).ok_or_else(|| Error::not_configured(service))
     }
 
     fn context<'a>(&'a self, variables: &'a Variables) -> Context<'a> {
@@ -127,27 +123,25 @@ impl Draft {
 }
 
 /// Numbers and flags as such, not as the text of a variable; the names that AWS's rotation functions read.
-fn store_types(fields: &mut Map<String, Value>, service: &ServiceId, custom: Option<&CustomSecret>) {
-    for (name, value) in &mut *fields {
-        let kind = custom.and_then(|custom| custom.fields.get(name)).map(|field| field.kind);
-        let is_number = matches!(service, ServiceId::BuiltIn(_)) && matches!(name.as_str(), "db" | "port");
-        let Some(text) = value.as_str() else { continue };
-        if is_number || kind == Some(FieldType::Integer) {
-            if let Ok(number) = text.trim().parse::<i64>() {
-                *value = number.into();
+fn store_types(fields: &mut Map<String, Value>, definition: &Definition) {
+    for field in &*definition.fields {
+        let Some(value) = fields.get_mut(&*field.name) else { continue };
+        if let Some(text) = value.as_str() {
+            let typed = match field.kind {
+                Kind::Boolean => schema::boolean_word(text).map(Value::from),
+                Kind::Integer { .. } => text.trim().parse::<i64>().ok().map(Value::from),
+                Kind::Group(_) | Kind::Text(_) | Kind::Texts => None,
+            };
+            if let Some(typed) = typed {
+                *value = typed;
             }
-        } else if kind == Some(FieldType::Boolean)
-            && let Some(flag) = schema::boolean_word(text)
-        {
-            *value = flag.into();
+        }
+        if let Some(alias) = field.alias {
+            let value = value.clone();
+            fields.insert(alias.to_owned(), value);
         }
     }
-    if *service == Service::Database {
-        if let Some(database) = fields.get("database").cloned() {
-            fields.insert("dbname".to_owned(), database);
-        }
-        fields.insert("engine".to_owned(), json!("postgres"));
-    }
+    fields.extend(definition.stored.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
 }
 
 fn parse(service: &ServiceId, stored: &str) -> Result<Value, Error> {
@@ -178,7 +172,7 @@ fn compare(path: &str, draft: Option<&Value>, stored: &Value, changes: &mut Vec<
         let (draft_fields, stored_fields) = (draft_fields.unwrap_or(&nothing), stored_fields.unwrap_or(&nothing));
         let left = stored_fields.keys().filter(|name| !draft_fields.contains_key(*name));
         for name in draft_fields.keys().chain(left) {
-            let below = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let below = format!("{path}/{}", Fields::escape(name));
             let stored = stored_fields.get(name).unwrap_or(&Value::Null);
             compare(&below, draft_fields.get(name), stored, changes);
         }
@@ -206,6 +200,7 @@ mod tests {
     use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 
     use super::*;
+    use crate::service::Service;
 
     fn options(environment: &str) -> Options {
         let given = json!({ "environment": environment, "source": "aws", "region": "us-east-1" });
@@ -304,13 +299,14 @@ mod tests {
             let service = Service::ALL
                 .map(ServiceId::from)
                 .into_iter()
-                .find(|service| !before.of(service, None).is_empty())
+                .find(|service| !before.of(options.definition(service).unwrap()).is_empty())
                 .unwrap();
-            let (_, parsed) = schema::assemble(&service, None, &options.context(&before)).unwrap();
-            let back = parsed.config.variables(None);
+            let definition = options.definition(&service).unwrap();
+            let (_, parsed) = schema::assemble(definition, &options.context(&before)).unwrap();
+            let back = parsed.config.variables(definition);
             let back: Vec<_> = back.iter().map(|it| (it.name.as_str(), it.value.expose_secret())).collect();
             let after = variables(&back);
-            let (_, again) = schema::assemble(&service, None, &options.context(&after)).unwrap();
+            let (_, again) = schema::assemble(definition, &options.context(&after)).unwrap();
             assert_eq!(*parsed.config.expose_json(), *again.config.expose_json());
         }
     }

@@ -7,17 +7,17 @@ use std::time::Duration;
 use fastrand::Rng;
 use zeroize::Zeroizing;
 
-use crate::environment::Variables;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, EventKind};
 use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
 use crate::health::{FetchCounts, Health};
-use crate::options::{CustomSecret, Options, SourceKind};
+use crate::options::{Options, SourceKind};
 use crate::policy::{Clocks, Timestamp, UnixTime};
 use crate::sealed::Document;
 use crate::service::ServiceId;
 use crate::slot::{Slot, Surroundings};
 use crate::snapshot::{Read, Snapshot};
+use crate::variables::Variables;
 
 /// Events kept for a driver that does not drain them; the oldest go first.
 const EVENT_LIMIT: usize = 1024;
@@ -69,11 +69,9 @@ impl Engine {
 
     /// An engine that holds nothing yet; everything is due at once. With the environment as the source it is complete.
     pub fn new(options: Options, variables: Variables) -> Self {
-        let custom = |service: &ServiceId| -> Option<CustomSecret> {
-            options.custom.iter().find(|custom| custom.id == *service).cloned()
-        };
-        let slots = options.secret_ids.iter().map(|(service, secret_id)| {
-            (service.clone(), Slot::new(service.clone(), secret_id.clone(), custom(service)))
+        let slots = options.secret_ids.iter().filter_map(|(service, secret_id)| {
+            let definition = options.definition(service)?.clone();
+            Some((service.clone(), Slot::new(service.clone(), secret_id.clone(), definition)))
         });
         let mut engine = Self {
             slots: slots.filter(|(service, _)| options.service_ids().any(|asked| asked == *service)).collect(),

@@ -6,20 +6,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::{CachePolicy, Timestamp, UnixTime};
-use crate::schema::{Fields, Findings, SIZE_LIMIT, boolean_word, nearest};
+use crate::schema::{DatabaseDefaults, Definition, Fields, Findings, boolean_word, nearest};
 use crate::service::{Service, ServiceId};
+use crate::variables::Variables;
 
 const DEFAULT_PREFIX: &str = "permisos";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A week, in seconds: more is a mistake, most likely milliseconds.
 const LONGEST: i64 = 7 * 24 * 3600;
-/// Names that a field cannot have: what is unknown is handed out under the first, and JavaScript means something by the
-/// others.
-const RESERVED: [&str; 4] = ["extra", "__proto__", "toJSON", "toString"];
 /// More custom secrets than this are more likely a mistake than an application.
 const CUSTOM_LIMIT: usize = 1000;
 
@@ -33,7 +30,7 @@ pub struct Options {
     /// The services asked for, in the order of the catalogue.
     pub services: Vec<Service>,
     /// The application's own secrets.
-    pub custom: Vec<CustomSecret>,
+    pub custom: Vec<Definition>,
     /// The secret of each service asked for and of each custom secret.
     pub secret_ids: BTreeMap<ServiceId, SecretId>,
     /// How long values may be served.
@@ -98,60 +95,6 @@ pub struct SnapshotFile {
     pub identity_file: String,
 }
 
-/// Where the database is, for a secret that holds only user name and password.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct DatabaseDefaults {
-    /// Host name or address.
-    pub host: Option<String>,
-    /// Port.
-    pub port: Option<u16>,
-    /// The database's name.
-    pub database: Option<String>,
-}
-
-/// A secret that the application defines: id `{service}/{secret-type}` and fields.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CustomSecret {
-    /// `{service}/{secret-type}`, e.g. `whatsapp/api`.
-    pub id: ServiceId,
-    /// The fields by name.
-    pub fields: BTreeMap<String, Field>,
-}
-
-impl CustomSecret {
-    /// The environment variables that its fields fall back to.
-    pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.fields.values().filter_map(|field| field.variable.as_deref())
-    }
-}
-
-/// A field of a custom secret.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Field {
-    /// The type of its value.
-    pub kind: FieldType,
-    /// Whether it has to be there. Default true.
-    pub required: bool,
-    /// The fewest characters of a string.
-    pub min_length: usize,
-    /// The environment variable that it falls back to.
-    pub variable: Option<String>,
-}
-
-/// The type of a custom field.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FieldType {
-    /// True or false.
-    Boolean,
-    /// A whole number that JavaScript holds exactly.
-    Integer,
-    /// Text.
-    String,
-    /// An absolute URL, as text.
-    Url,
-}
-
 impl Options {
     /// Reads options as every runtime takes them, with the variables that they name. Durations are in seconds.
     ///
@@ -191,7 +134,7 @@ impl Options {
         }
     }
 
-    fn read(fields: &mut Fields<'_, '_>, custom: Vec<CustomSecret>, variables: &Variables) -> Option<Self> {
+    fn read(fields: &mut Fields<'_, '_>, custom: Vec<Definition>, variables: &Variables) -> Option<Self> {
         let environment = read_environment(fields, variables);
         let source = read_source(fields, variables, environment.as_ref());
         let services = read_services(fields);
@@ -241,7 +184,8 @@ impl Options {
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
         let mut findings =
             Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
-        Variables::names(&read_custom(&mut Fields::new(options, &mut findings)))
+        let custom = read_custom(&mut Fields::new(options, &mut findings));
+        Variables::known(&custom).into_iter().map(str::to_owned).collect()
     }
 
     /// Whether values are sealed on disk: what the environment holds is not.
@@ -257,7 +201,15 @@ impl Options {
     /// Every service asked for, the built-in ones first.
     pub fn service_ids(&self) -> impl Iterator<Item = ServiceId> {
         let built_in = self.services.iter().map(|&service| service.into());
-        built_in.chain(self.custom.iter().map(|custom| custom.id.clone()))
+        built_in.chain(self.custom.iter().map(Definition::service_id))
+    }
+
+    /// What the secret of a service is called and what it holds; none for a custom one that is not defined.
+    pub fn definition(&self, service: &ServiceId) -> Option<&Definition> {
+        match service {
+            ServiceId::BuiltIn(service) => Some(service.definition()),
+            ServiceId::Custom(id) => self.custom.iter().find(|custom| custom.id == **id),
+        }
     }
 }
 
@@ -351,10 +303,10 @@ fn read_secret_ids(
     environment: &Environment,
     prefix: &str,
     services: &[Service],
-    custom: &[CustomSecret],
+    custom: &[Definition],
 ) -> Option<BTreeMap<ServiceId, SecretId>> {
     let mut ids = BTreeMap::new();
-    let known = || services.iter().map(|it| it.as_str()).chain(custom.iter().map(|it| it.id.as_str()));
+    let known = || services.iter().map(|it| it.as_str()).chain(custom.iter().map(|it| &*it.id));
     fields.object("secretIds", |fields| {
         for name in fields.names() {
             let Some(text) = fields.text(name) else { continue };
@@ -362,7 +314,7 @@ fn read_secret_ids(
                 // A service that is not asked for may stay configured.
                 _ if !known().any(|known| known == name) && name.parse::<Service>().is_ok() => {}
                 _ if !known().any(|known| known == name) => {
-                    let path = format!("secretIds/{}", name.replace('~', "~0").replace('/', "~1"));
+                    let path = format!("secretIds/{}", Fields::escape(name));
                     violate_service(fields, &path, name, known());
                 }
                 Ok(id) => {
@@ -372,9 +324,8 @@ fn read_secret_ids(
             }
         }
     });
-    let suffixes = services.iter().map(|it| (ServiceId::from(*it), it.suffix()));
-    let suffixes = suffixes.chain(custom.iter().map(|it| (it.id.clone(), it.id.as_str())));
-    for (service, suffix) in suffixes {
+    for definition in services.iter().map(|it| it.definition()).chain(custom) {
+        let (service, suffix) = (definition.service_id(), &definition.id);
         if ids.contains_key(&service) {
             continue;
         }
@@ -469,13 +420,13 @@ fn read_connection(fields: &mut Fields<'_, '_>, variables: &Variables) -> Connec
     }
 }
 
-fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<CustomSecret> {
+fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<Definition> {
     let Some(list) = fields.list("secrets") else { return vec![] };
     if list.len() > CUSTOM_LIMIT {
         fields.violate("secrets", Rule::Range, &format!("must be {CUSTOM_LIMIT} at most"));
         return vec![];
     }
-    let mut custom: Vec<CustomSecret> = vec![];
+    let mut custom: Vec<Definition> = vec![];
     for (index, item) in list.iter().enumerate() {
         let path = format!("/secrets/{index}");
         let Some(object) = item.as_object() else {
@@ -483,68 +434,8 @@ fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<CustomSecret> {
             continue;
         };
         let before = fields.findings.violations.len();
-        let read = read_definition(&mut Fields::at(path, object, fields.findings), &custom);
+        let read = Definition::read(&mut Fields::at(path, object, fields.findings), &custom);
         custom.extend(read.filter(|_| fields.findings.violations.len() == before));
     }
     custom
-}
-
-fn read_definition(fields: &mut Fields<'_, '_>, defined: &[CustomSecret]) -> Option<CustomSecret> {
-    let id = fields.required("id");
-    if let Some(id) = id {
-        let segments: Vec<&str> = id.split('/').collect();
-        if segments.len() != 2 || segments.iter().any(|it| it.is_empty()) || SecretName::parse(id).is_err() {
-            fields.violate("id", Rule::Name, "must be {service}/{secret-type} of A-Za-z0-9_+=.@-, e.g. whatsapp/api");
-        } else if defined.iter().any(|it| it.id.as_str() == id) {
-            fields.violate("id", Rule::Unique, "is defined before");
-        }
-    }
-    let read = fields.object("fields", |fields| {
-        let mut read = BTreeMap::new();
-        for name in fields.names() {
-            if RESERVED.contains(&name) {
-                fields.violate(name, Rule::Unique, "is a name that every config has or means: take another");
-            }
-            if !fields.has(name) {
-                fields.violate(name, Rule::Type, "must be an object { type?, required?, minLength?, variable? }");
-            }
-            read.extend(fields.object(name, read_field).map(|field| (name.to_owned(), field)));
-        }
-        read
-    });
-    if !fields.has("fields") || read.as_ref().is_some_and(BTreeMap::is_empty) {
-        fields.violate("fields", Rule::Required, "must be an object of at least one field");
-    }
-    fields.deny_rest("part of a definition");
-    Some(CustomSecret { id: id?.into(), fields: read? })
-}
-
-fn read_field(fields: &mut Fields<'_, '_>) -> Field {
-    let kind = match fields.text("type").unwrap_or("string") {
-        "boolean" => FieldType::Boolean,
-        "integer" => FieldType::Integer,
-        "string" => FieldType::String,
-        "url" => FieldType::Url,
-        _ => {
-            fields.violate("type", Rule::Type, "must be string, integer, boolean or url");
-            FieldType::String
-        }
-    };
-    let required = fields.boolean("required").unwrap_or(true);
-    let longest = i64::try_from(SIZE_LIMIT).unwrap_or(i64::MAX);
-    let min_length = fields.integer("minLength", 0, longest).and_then(|it| usize::try_from(it).ok());
-    let min_length = min_length.unwrap_or_default();
-    if min_length > 0 && kind != FieldType::String {
-        fields.violate("minLength", Rule::Type, "goes with the type string only");
-    }
-    let variable = fields.text("variable");
-    if variable.is_some_and(|it| !is_variable(it)) {
-        fields.violate("variable", Rule::Type, "must be the name of an environment variable: letters, digits and _");
-    }
-    fields.deny_rest("part of a field");
-    Field { kind, required, min_length, variable: variable.map(str::to_owned) }
-}
-
-fn is_variable(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

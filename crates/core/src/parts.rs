@@ -1,10 +1,8 @@
 //! Taking apart and putting together again, for an engine in a sandbox alone: its errors and states cross a boundary as
 //! their parts. The feature of this module's name is for the component and its host; no application sees it.
 
-use serde_json::Value;
-
 use crate::error::{Details, Error, ErrorKind, Violation};
-use crate::schema::{Config, Extra, Wiped};
+use crate::schema::Config;
 use crate::service::ServiceId;
 use crate::snapshot::{Held, Snapshot};
 
@@ -40,15 +38,5 @@ impl Snapshot {
     pub fn into_state(self) -> (Option<Held>, Option<Config>, Option<Error>) {
         let Self { service: _, held, fallback, failure, counts: _ } = self;
         (held, fallback, failure)
-    }
-}
-
-impl Extra {
-    /// Put together again from a JSON object, where it came out of a sandbox. Anything else is no fields.
-    pub fn from_json(text: &str) -> Self {
-        serde_json::from_str(text)
-            .ok()
-            .filter(Value::is_object)
-            .map_or_else(Self::default, |fields| Self(Wiped(fields)))
     }
 }

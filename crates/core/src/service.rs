@@ -1,4 +1,4 @@
-//! The catalogue of seven services: what each is called, and which variables it falls back to.
+//! The catalogue of seven services. What the secret of each holds is in `schema/services`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,116 +6,51 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A service whose secret has a built-in schema.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Service {
+macro_rules! catalogue {
+    ($(#[doc = $title:literal] $service:ident = $id:literal,)*) => {
+        /// A service whose secret has a built-in schema.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        pub enum Service {
+            $(#[doc = $title] #[serde(rename = $id)] $service,)*
+        }
+
+        impl Service {
+            /// All of them, in the order of the catalogue.
+            pub const ALL: [Self; [$($id),*].len()] = [$(Self::$service),*];
+
+            /// The service's id, e.g. `government-portal`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$service => $id,)*
+                }
+            }
+
+            /// What it is, in a few words.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$service => $title,)*
+                }
+                .trim_start()
+            }
+        }
+    };
+}
+
+catalogue! {
     /// PostgreSQL.
-    Database,
+    Database = "database",
     /// Redis.
-    Redis,
+    Redis = "redis",
     /// Keys that sign sessions and tokens.
-    Security,
+    Security = "security",
     /// Stripe's API keys.
-    Stripe,
+    Stripe = "stripe",
     /// SMTP credentials, by default of SES.
-    Email,
+    Email = "email",
     /// The government portal's login.
-    GovernmentPortal,
+    GovernmentPortal = "government-portal",
     /// Keys of monitoring providers. Optional: its absence is normal.
-    Monitoring,
-}
-
-/// One row of the catalogue.
-struct Row {
-    id: &'static str,
-    suffix: &'static str,
-    variables: &'static [&'static str],
-}
-
-const CATALOGUE: [Row; 7] = [
-    Row {
-        id: "database",
-        suffix: "database/credentials",
-        variables: &[
-            "DATABASE_URL",
-            "DB_HOST",
-            "DB_PORT",
-            "DB_NAME",
-            "DB_USER",
-            "DB_PASSWORD",
-            "DB_SSL",
-            "DB_SSL_CA",
-            "RDS_CA_CERT_PATH",
-        ],
-    },
-    Row {
-        id: "redis",
-        suffix: "redis/credentials",
-        variables: &["REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB", "REDIS_TLS"],
-    },
-    Row {
-        id: "security",
-        suffix: "security/session",
-        variables: &["SESSION_SECRET", "JWT_SECRET", "INTERNAL_API_KEY"],
-    },
-    Row {
-        id: "stripe",
-        suffix: "stripe/api-keys",
-        variables: &["STRIPE_PUBLIC_KEY", "STRIPE_PRIVATE_KEY", "STRIPE_WEBHOOK_SECRET"],
-    },
-    Row {
-        id: "email",
-        suffix: "email/credentials",
-        variables: &["EMAIL_USER", "EMAIL_PASS", "EMAIL_FROM", "EMAIL_HOST", "EMAIL_PORT"],
-    },
-    Row {
-        id: "government-portal",
-        suffix: "government/portal",
-        variables: &["GOVT_USERNAME", "GOVT_PASSWORD", "GOVT_SITE_LOGIN_URL"],
-    },
-    Row {
-        id: "monitoring",
-        suffix: "monitoring/api-keys",
-        variables: &["SENTRY_DSN", "DATADOG_API_KEY", "NEW_RELIC_LICENSE_KEY"],
-    },
-];
-
-impl Service {
-    /// The seven, in the order of the catalogue.
-    pub const ALL: [Self; 7] = [
-        Self::Database,
-        Self::Redis,
-        Self::Security,
-        Self::Stripe,
-        Self::Email,
-        Self::GovernmentPortal,
-        Self::Monitoring,
-    ];
-
-    fn row(self) -> &'static Row {
-        &CATALOGUE[self as usize]
-    }
-
-    /// The service's id, e.g. `government-portal`.
-    pub fn as_str(self) -> &'static str {
-        self.row().id
-    }
-
-    /// `{service}/{secret-type}`: what follows the environment in the default name.
-    pub fn suffix(self) -> &'static str {
-        self.row().suffix
-    }
-
-    /// The environment variables that it falls back to.
-    pub fn variables(self) -> &'static [&'static str] {
-        self.row().variables
-    }
-
-    /// Whether an application runs well without it.
-    pub fn is_optional(self) -> bool {
-        self == Self::Monitoring
-    }
+    Monitoring = "monitoring",
 }
 
 impl fmt::Display for Service {
@@ -148,11 +83,6 @@ impl ServiceId {
             Self::BuiltIn(service) => service.as_str(),
             Self::Custom(id) => id,
         }
-    }
-
-    /// Whether an application runs well without it.
-    pub fn is_optional(&self) -> bool {
-        matches!(self, Self::BuiltIn(service) if service.is_optional())
     }
 }
 

@@ -7,17 +7,17 @@ use fastrand::Rng;
 use secrecy::ExposeSecret;
 
 use crate::engine::Engine;
-use crate::environment::Variables;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::event::EventKind;
 use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
-use crate::options::{CustomSecret, Options, SourceKind};
+use crate::options::{Options, SourceKind};
 use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
-use crate::schema::{self, Config, Context, Parsed};
+use crate::schema::{self, Config, Context, Definition, Parsed};
 use crate::sealed::{Item, Sealed};
 use crate::service::{Service, ServiceId};
 use crate::snapshot::{Held, Origin, ReadCounter, Snapshot};
+use crate::variables::Variables;
 
 /// At most one forced fetch per secret in this time.
 const FORCED_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(crate) struct Slot {
     forced_at: Option<Timestamp>,
     pub(crate) is_forced: bool,
     has_told_stale: bool,
-    custom: Option<CustomSecret>,
+    definition: Definition,
     counts: Arc<ReadCounter>,
 }
 
@@ -179,7 +179,7 @@ impl Surroundings<'_> {
 }
 
 impl Slot {
-    pub(crate) fn new(service: ServiceId, secret_id: SecretId, custom: Option<CustomSecret>) -> Self {
+    pub(crate) fn new(service: ServiceId, secret_id: SecretId, definition: Definition) -> Self {
         Self {
             service,
             secret_id,
@@ -195,14 +195,14 @@ impl Slot {
             forced_at: None,
             is_forced: false,
             has_told_stale: false,
-            custom,
+            definition,
             counts: Arc::default(),
         }
     }
 
     /// The whole source is the environment.
     pub(crate) fn assemble(&mut self, around: &mut Surroundings<'_>) {
-        match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
+        match schema::parse_environment(&self.definition, &around.context(None)) {
             Ok(parsed) => {
                 let (origin, warnings) = (Origin::Environment, parsed.warnings.clone());
                 around.events.push(EventKind::Loaded { origin, version_id: None, warnings });
@@ -317,7 +317,11 @@ impl Slot {
     pub(crate) fn close(&mut self) {
         let failure = Some(Error::closed(&self.service));
         let counts = self.counts.clone();
-        *self = Self { failure, counts, ..Self::new(self.service.clone(), self.secret_id.clone(), None) };
+        *self = Self {
+            failure,
+            counts,
+            ..Self::new(self.service.clone(), self.secret_id.clone(), self.definition.clone())
+        };
     }
 
     /// The process stood still, and the machine slept for so long, which the monotonic clock does not show. True if
@@ -467,7 +471,7 @@ impl Slot {
             return Err(vec![Violation { path: String::new(), rule: Rule::Text, message }]);
         };
         let context = around.context(payload.region.as_deref());
-        let mut parsed = schema::parse_payload(&self.service, self.custom.as_ref(), text.expose_secret(), &context)?;
+        let mut parsed = schema::parse_payload(&self.definition, text.expose_secret(), &context)?;
         parsed.warnings.extend(self.secret_id.warning());
         Ok(parsed)
     }
@@ -607,7 +611,7 @@ impl Slot {
         if self.entry.is_some() || !around.options.environment_fallback {
             return;
         }
-        match schema::parse_environment(&self.service, self.custom.as_ref(), &around.context(None)) {
+        match schema::parse_environment(&self.definition, &around.context(None)) {
             Ok(parsed) => {
                 if !self.is_absent() {
                     let (error, warnings) = (failure.kind(), parsed.warnings.clone());

@@ -104,8 +104,8 @@ fn nothing_of_a_certificate_is_shown_by_the_part_of_a_config_that_holds_it() {
 
 #[test]
 fn nothing_of_a_variable_is_shown() {
-    let names = Service::ALL.into_iter().flat_map(Service::variables);
-    let variables: Vec<_> = names.map(|&name| (name, CANARY)).collect();
+    let names = Service::ALL.into_iter().flat_map(|it| it.definition().variables());
+    let variables: Vec<_> = names.map(|name| (name, CANARY)).collect();
     let options = json!({ "source": "environment", "environment": "production" });
     let (options, variables) = Options::parse(options.as_object().unwrap(), variables).unwrap();
     let mut engine = Engine::new(options, variables);

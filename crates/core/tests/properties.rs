@@ -117,7 +117,7 @@ proptest! {
 
     #[test]
     fn no_environment_panics(values in prop::collection::vec(".{0,60}", 20)) {
-        let names = Service::ALL.into_iter().flat_map(Service::variables).map(|&name| name.to_owned());
+        let names = Service::ALL.into_iter().flat_map(|it| it.definition().variables()).map(str::to_owned);
         let variables: Vec<_> = names.zip(values).collect();
         engine(&json!({ "source": "environment" }), &variables).unwrap();
     }

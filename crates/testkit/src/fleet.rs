@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use permisos_secrets_core::{
     Engine, ErrorKind, Failure, Fetch, Fetched, Options, Outcome, Payload, Service, ServiceId, Timestamp, UnixTime,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Calls per second that Secrets Manager grants an account and region
 /// ([quotas](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)).
@@ -191,18 +192,13 @@ fn engine(process: u32) -> Engine {
     Engine::new(options, variables)
 }
 
+/// The payloads of the vectors' scripts.
+static STANDARD: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../tests/vectors/standard.json")).expect("a vector file is JSON")
+});
+
 fn payload(service: &ServiceId) -> Payload {
-    let fields = match service.as_str() {
-        "database" => r#"{"host":"db","database":"d","username":"u","password":"p"}"#,
-        "redis" => r#"{"host":"cache"}"#,
-        "security" => {
-            r#"{"sessionSecret":"ssssssssssssssssssssssssssssssssssss","jwtSecret":"jjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjjj","internalApiKey":"k"}"#
-        }
-        "stripe" => r#"{"publicKey":"pk_test_1","privateKey":"sk_test_1","webhookSecret":"whsec_1"}"#,
-        "email" => r#"{"smtpUser":"u","smtpPassword":"p","fromAddress":"a@b.mx","host":"smtp"}"#,
-        "government-portal" => r#"{"username":"u","password":"p","loginUrl":"https://portal.gob.mx"}"#,
-        _ => r#"{"sentryDsn":"d"}"#,
-    };
+    let fields = STANDARD[service.as_str()].to_string();
     Payload { text: Some(fields.into()), version_id: "v1".into(), created_at: Some(UnixTime(0)), region: None }
 }
 

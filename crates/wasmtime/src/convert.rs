@@ -3,6 +3,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm, reason = "it would hide a new variant")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,26 +63,13 @@ enums! {
         CertificateExpired EmailAddress FileReadable Host HttpsUrl Json MaxSize MinLength Mode Name NameSuffix
         PemCertificate Placeholder Prefix Range Required SameMode Snapshot Text Type Unique UnknownOption Url
     }
-    core::Service => wit_types::Service { Database Redis Security Stripe Email GovernmentPortal Monitoring }
     core::SourceKind => wit::SourceKind { Agent Aws Environment }
     core::Stage => wit::Stage { Current Previous }
     core::Status => wit_types::Status { Healthy Degraded Unavailable }
 }
 
-fn texts(secrets: &[SecretString]) -> Vec<String> {
-    secrets.iter().map(text).collect()
-}
-
 fn text(secret: &SecretString) -> String {
     secret.expose_secret().to_owned()
-}
-
-fn secrets(texts: Vec<String>) -> Vec<SecretString> {
-    texts.into_iter().map(Into::into).collect()
-}
-
-fn extra_fields(json: String) -> schema::Extra {
-    schema::Extra::from_json(&Zeroizing::new(json))
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -112,286 +100,203 @@ impl FromWit<wit::ServiceId> for core::ServiceId {
     }
 }
 
-impl IntoWit for &schema::DatabaseConfig {
-    type Wit = wit::DatabaseConfig;
+/// A field of a config, from core's type to the one that crosses.
+pub(crate) trait ToWit {
+    type Wit;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::DatabaseConfig { host, port, database, username, password, ssl, url, extra } = self;
-        wit::DatabaseConfig {
-            host: host.clone(),
-            port: *port,
-            database: database.clone(),
-            username: username.clone(),
-            password: text(password),
-            ssl: ssl.as_ref().map(|schema::DatabaseSsl { reject_unauthorized, ca }| wit_types::DatabaseSsl {
-                reject_unauthorized: *reject_unauthorized,
-                ca: ca.clone(),
-            }),
-            url: url.as_str().to_owned(),
-            extra: extra.expose_json().as_str().to_owned(),
+    fn to_wit(&self) -> Self::Wit;
+}
+
+macro_rules! same {
+    ($($same:ty)*) => {
+        $(impl ToWit for $same {
+            type Wit = Self;
+
+            fn to_wit(&self) -> Self {
+                self.clone()
+            }
+        })*
+    };
+}
+
+same! { bool u16 u32 String }
+
+impl ToWit for SecretString {
+    type Wit = String;
+
+    fn to_wit(&self) -> String {
+        text(self)
+    }
+}
+
+impl ToWit for schema::SecretUrl {
+    type Wit = String;
+
+    fn to_wit(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl ToWit for schema::Extra {
+    type Wit = String;
+
+    fn to_wit(&self) -> String {
+        self.expose_json().as_str().to_owned()
+    }
+}
+
+impl ToWit for BTreeMap<String, SecretString> {
+    type Wit = Vec<(String, String)>;
+
+    fn to_wit(&self) -> Self::Wit {
+        self.iter().map(|(name, key)| (name.clone(), text(key))).collect()
+    }
+}
+
+impl<T: ToWit> ToWit for Option<T> {
+    type Wit = Option<T::Wit>;
+
+    fn to_wit(&self) -> Self::Wit {
+        self.as_ref().map(ToWit::to_wit)
+    }
+}
+
+impl<T: ToWit> ToWit for Vec<T> {
+    type Wit = Vec<T::Wit>;
+
+    fn to_wit(&self) -> Self::Wit {
+        self.iter().map(ToWit::to_wit).collect()
+    }
+}
+
+/// A field of a config, back from the type that crosses.
+trait OfWit: ToWit {
+    fn of_wit(it: Self::Wit) -> Self;
+}
+
+macro_rules! same_back {
+    ($($same:ty)*) => {
+        $(impl OfWit for $same {
+            fn of_wit(it: Self) -> Self {
+                it
+            }
+        })*
+    };
+}
+
+same_back! { bool u16 u32 String }
+
+impl OfWit for SecretString {
+    fn of_wit(it: String) -> Self {
+        it.into()
+    }
+}
+
+impl OfWit for schema::SecretUrl {
+    fn of_wit(it: String) -> Self {
+        it.into()
+    }
+}
+
+impl OfWit for schema::Extra {
+    fn of_wit(it: String) -> Self {
+        Self::from_json(&Zeroizing::new(it))
+    }
+}
+
+impl OfWit for BTreeMap<String, SecretString> {
+    fn of_wit(it: Self::Wit) -> Self {
+        it.into_iter().map(|(name, key)| (name, key.into())).collect()
+    }
+}
+
+impl<T: OfWit> OfWit for Option<T> {
+    fn of_wit(it: Self::Wit) -> Self {
+        it.map(T::of_wit)
+    }
+}
+
+impl<T: OfWit> OfWit for Vec<T> {
+    fn of_wit(it: Self::Wit) -> Self {
+        it.into_iter().map(T::of_wit).collect()
+    }
+}
+
+macro_rules! records {
+    ($($record:ident { $($field:ident)* })*) => {
+        $(impl ToWit for schema::$record {
+            type Wit = wit_types::$record;
+
+            fn to_wit(&self) -> Self::Wit {
+                let Self { $($field),* } = self;
+                wit_types::$record { $($field: $field.to_wit()),* }
+            }
         }
-    }
+
+        impl OfWit for schema::$record {
+            fn of_wit(it: Self::Wit) -> Self {
+                let wit_types::$record { $($field),* } = it;
+                Self { $($field: OfWit::of_wit($field)),* }
+            }
+        })*
+    };
 }
 
-impl IntoWit for &schema::RedisConfig {
-    type Wit = wit::RedisConfig;
+core::for_each_record!(records);
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::RedisConfig { host, port, username, password, db, tls, url, extra } = self;
-        wit::RedisConfig {
-            host: host.clone(),
-            port: *port,
-            username: username.clone(),
-            password: password.as_ref().map(text),
-            db: *db,
-            tls: tls.as_ref().map(|schema::RedisTls { servername, reject_unauthorized, ca }| wit_types::RedisTls {
-                servername: servername.clone(),
-                reject_unauthorized: *reject_unauthorized,
-                ca: ca.clone(),
-            }),
-            url: url.as_str().to_owned(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
-    }
-}
-
-impl IntoWit for &schema::SecurityConfig {
-    type Wit = wit::SecurityConfig;
-
-    fn into_wit(self) -> Self::Wit {
-        let schema::SecurityConfig {
-            session_secret,
-            jwt_secret,
-            internal_api_key,
-            session_secrets,
-            jwt_secrets,
-            extra,
-        } = self;
-        wit::SecurityConfig {
-            session_secret: text(session_secret),
-            jwt_secret: text(jwt_secret),
-            internal_api_key: text(internal_api_key),
-            session_secrets: texts(session_secrets),
-            jwt_secrets: texts(jwt_secrets),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
-    }
-}
-
-impl IntoWit for &schema::StripeConfig {
-    type Wit = wit::StripeConfig;
-
-    fn into_wit(self) -> Self::Wit {
-        let schema::StripeConfig { public_key, private_key, webhook_secret, extra } = self;
-        wit::StripeConfig {
-            public_key: public_key.clone(),
-            private_key: text(private_key),
-            webhook_secret: text(webhook_secret),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
-    }
-}
-
-impl IntoWit for &schema::EmailConfig {
-    type Wit = wit::EmailConfig;
-
-    fn into_wit(self) -> Self::Wit {
-        let schema::EmailConfig { smtp_user, smtp_password, from_address, host, port, configuration_set, extra } = self;
-        wit::EmailConfig {
-            smtp_user: smtp_user.clone(),
-            smtp_password: text(smtp_password),
-            from_address: from_address.clone(),
-            host: host.clone(),
-            port: *port,
-            configuration_set: configuration_set.clone(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
-    }
-}
-
-impl IntoWit for &schema::GovernmentPortalConfig {
-    type Wit = wit::GovernmentPortalConfig;
-
-    fn into_wit(self) -> Self::Wit {
-        let schema::GovernmentPortalConfig { username, password, login_url, extra } = self;
-        wit::GovernmentPortalConfig {
-            username: username.clone(),
-            password: text(password),
-            login_url: login_url.clone(),
-            extra: extra.expose_json().as_str().to_owned(),
-        }
-    }
-}
-
-impl IntoWit for &schema::MonitoringConfig {
-    type Wit = wit::MonitoringConfig;
-
-    fn into_wit(self) -> Self::Wit {
-        let schema::MonitoringConfig { keys } = self;
-        wit::MonitoringConfig { keys: keys.iter().map(|(name, key)| (name.clone(), text(key))).collect() }
-    }
-}
-
-impl IntoWit for &schema::CustomConfig {
+impl ToWit for schema::CustomConfig {
     type Wit = wit::CustomConfig;
 
-    fn into_wit(self) -> Self::Wit {
-        let schema::CustomConfig { fields, extra } = self;
+    fn to_wit(&self) -> Self::Wit {
         let value = |value: &schema::CustomValue| match value {
             schema::CustomValue::Boolean(flag) => wit_types::CustomValue::Boolean(*flag),
             schema::CustomValue::Integer(number) => wit_types::CustomValue::Integer(*number),
             schema::CustomValue::Text(secret) => wit_types::CustomValue::Text(text(secret)),
         };
         wit::CustomConfig {
-            fields: fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
-            extra: extra.expose_json().as_str().to_owned(),
+            fields: self.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect(),
+            extra: self.extra.to_wit(),
         }
     }
 }
 
-impl FromWit<wit::DatabaseConfig> for schema::DatabaseConfig {
-    fn from_wit(it: wit::DatabaseConfig) -> Self {
-        let wit::DatabaseConfig { host, port, database, username, password, ssl, url, extra } = it;
-        Self {
-            host,
-            port,
-            database,
-            username,
-            password: password.into(),
-            ssl: ssl.map(|wit_types::DatabaseSsl { reject_unauthorized, ca }| schema::DatabaseSsl {
-                reject_unauthorized,
-                ca,
-            }),
-            url: url.into(),
-            extra: extra_fields(extra),
-        }
-    }
-}
-
-impl FromWit<wit::RedisConfig> for schema::RedisConfig {
-    fn from_wit(it: wit::RedisConfig) -> Self {
-        let wit::RedisConfig { host, port, username, password, db, tls, url, extra } = it;
-        Self {
-            host,
-            port,
-            username,
-            password: password.map(Into::into),
-            db,
-            tls: tls.map(|wit_types::RedisTls { servername, reject_unauthorized, ca }| schema::RedisTls {
-                servername,
-                reject_unauthorized,
-                ca,
-            }),
-            url: url.into(),
-            extra: extra_fields(extra),
-        }
-    }
-}
-
-impl FromWit<wit::SecurityConfig> for schema::SecurityConfig {
-    fn from_wit(it: wit::SecurityConfig) -> Self {
-        let wit::SecurityConfig { session_secret, jwt_secret, internal_api_key, session_secrets, jwt_secrets, extra } =
-            it;
-        Self {
-            session_secret: session_secret.into(),
-            jwt_secret: jwt_secret.into(),
-            internal_api_key: internal_api_key.into(),
-            session_secrets: secrets(session_secrets),
-            jwt_secrets: secrets(jwt_secrets),
-            extra: Arc::new(extra_fields(extra)),
-        }
-    }
-}
-
-impl FromWit<wit::StripeConfig> for schema::StripeConfig {
-    fn from_wit(it: wit::StripeConfig) -> Self {
-        let wit::StripeConfig { public_key, private_key, webhook_secret, extra } = it;
-        Self {
-            public_key,
-            private_key: private_key.into(),
-            webhook_secret: webhook_secret.into(),
-            extra: extra_fields(extra),
-        }
-    }
-}
-
-impl FromWit<wit::EmailConfig> for schema::EmailConfig {
-    fn from_wit(it: wit::EmailConfig) -> Self {
-        let wit::EmailConfig { smtp_user, smtp_password, from_address, host, port, configuration_set, extra } = it;
-        Self {
-            smtp_user,
-            smtp_password: smtp_password.into(),
-            from_address,
-            host,
-            port,
-            configuration_set,
-            extra: extra_fields(extra),
-        }
-    }
-}
-
-impl FromWit<wit::GovernmentPortalConfig> for schema::GovernmentPortalConfig {
-    fn from_wit(it: wit::GovernmentPortalConfig) -> Self {
-        let wit::GovernmentPortalConfig { username, password, login_url, extra } = it;
-        Self { username, password: password.into(), login_url, extra: extra_fields(extra) }
-    }
-}
-
-impl FromWit<wit::MonitoringConfig> for schema::MonitoringConfig {
-    fn from_wit(it: wit::MonitoringConfig) -> Self {
-        let wit::MonitoringConfig { keys } = it;
-        Self { keys: keys.into_iter().map(|(name, key)| (name, key.into())).collect() }
-    }
-}
-
-impl FromWit<wit::CustomConfig> for schema::CustomConfig {
-    fn from_wit(it: wit::CustomConfig) -> Self {
+impl OfWit for schema::CustomConfig {
+    fn of_wit(it: wit::CustomConfig) -> Self {
         let wit::CustomConfig { fields, extra } = it;
         let value = |value| match value {
             wit_types::CustomValue::Boolean(flag) => schema::CustomValue::Boolean(flag),
             wit_types::CustomValue::Integer(number) => schema::CustomValue::Integer(number),
             wit_types::CustomValue::Text(text) => schema::CustomValue::Text(text.into()),
         };
-        let fields = fields.into_iter().map(|(name, field)| (name, value(field))).collect();
-        Self { fields, extra: extra_fields(extra) }
+        Self::new(fields.into_iter().map(|(name, field)| (name, value(field))).collect(), OfWit::of_wit(extra))
     }
 }
 
-impl FromWit<wit::Config> for core::Config {
-    fn from_wit(it: wit::Config) -> Self {
-        match it {
-            wit::Config::Custom(config) => Self::Custom(Arc::new(schema::CustomConfig::from_wit(config))),
-            wit::Config::Database(config) => Self::Database(Arc::new(schema::DatabaseConfig::from_wit(config))),
-            wit::Config::Email(config) => Self::Email(Arc::new(schema::EmailConfig::from_wit(config))),
-            wit::Config::GovernmentPortal(config) => {
-                Self::GovernmentPortal(Arc::new(schema::GovernmentPortalConfig::from_wit(config)))
+macro_rules! services {
+    ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
+        enums! { core::Service => wit_types::Service { $($service)* } }
+
+        impl FromWit<wit::Config> for core::Config {
+            fn from_wit(it: wit::Config) -> Self {
+                match it {
+                    wit::Config::Custom(config) => Self::Custom(Arc::new(OfWit::of_wit(config))),
+                    $(wit::Config::$service(config) => Self::$service(Arc::new(OfWit::of_wit(config))),)*
+                }
             }
-            wit::Config::Monitoring(config) => Self::Monitoring(Arc::new(schema::MonitoringConfig::from_wit(config))),
-            wit::Config::Redis(config) => Self::Redis(Arc::new(schema::RedisConfig::from_wit(config))),
-            wit::Config::Security(config) => Self::Security(Arc::new(schema::SecurityConfig::from_wit(config))),
-            wit::Config::Stripe(config) => Self::Stripe(Arc::new(schema::StripeConfig::from_wit(config))),
         }
-    }
+    };
 }
+
+core::for_each_service!(services);
 
 /// Fails on the config of another service: readers rely on the pair.
 fn config_of(service: &core::ServiceId, it: wit::Config) -> Result<core::Config, Error> {
     let config = core::Config::from_wit(it);
-    let meant = match &config {
-        core::Config::Custom(_) => None,
-        core::Config::Database(_) => Some(core::Service::Database),
-        core::Config::Email(_) => Some(core::Service::Email),
-        core::Config::GovernmentPortal(_) => Some(core::Service::GovernmentPortal),
-        core::Config::Monitoring(_) => Some(core::Service::Monitoring),
-        core::Config::Redis(_) => Some(core::Service::Redis),
-        core::Config::Security(_) => Some(core::Service::Security),
-        core::Config::Stripe(_) => Some(core::Service::Stripe),
-    };
     let built_in = match service {
         core::ServiceId::BuiltIn(service) => Some(*service),
         core::ServiceId::Custom(_) => None,
     };
-    if meant == built_in { Ok(config) } else { Err(unusable("a config of another service")) }
+    if config.service() == built_in { Ok(config) } else { Err(unusable("a config of another service")) }
 }
 
 pub(crate) fn read(service: &core::ServiceId, it: wit::Read) -> Result<core::Read, Error> {

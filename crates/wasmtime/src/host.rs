@@ -11,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 use crate::bindings::permisos::secrets::{config, types};
 use crate::bindings::wasi::config::store as wasi_config;
 use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
-use crate::convert::IntoWit;
+use crate::convert::{IntoWit, ToWit};
 use crate::limits::CALL;
 
 /// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
@@ -66,10 +66,10 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, ctx: fn(&mut T) -> &mut
 
 /// Getters of one type each.
 macro_rules! getters {
-    ($($name:ident: $variant:ident => $config:ident;)*) => {
-        $(fn $name(&mut self) -> Result<types::$config, types::Error> {
-            match self.config(&Service::$variant.into()).map_err(IntoWit::into_wit)? {
-                Config::$variant(config) => Ok((&*config).into_wit()),
+    ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
+        $(fn $get(&mut self) -> Result<types::$config, types::Error> {
+            match self.config(&Service::$service.into()).map_err(IntoWit::into_wit)? {
+                Config::$service(config) => Ok(config.to_wit()),
                 other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
             }
         })*
@@ -77,15 +77,7 @@ macro_rules! getters {
 }
 
 impl config::Host for SecretsCtx {
-    getters! {
-        get_database_config: Database => DatabaseConfig;
-        get_redis_config: Redis => RedisConfig;
-        get_security_config: Security => SecurityConfig;
-        get_stripe_config: Stripe => StripeConfig;
-        get_email_config: Email => EmailConfig;
-        get_government_portal_config: GovernmentPortal => GovernmentPortalConfig;
-        get_monitoring_config: Monitoring => MonitoringConfig;
-    }
+    permisos_secrets_core::for_each_service!(getters);
 
     fn get_secret(&mut self, id: String) -> Result<types::CustomConfig, types::Error> {
         self.count(&id);
@@ -95,8 +87,8 @@ impl config::Host for SecretsCtx {
             return Err(Error::not_custom(&service).into_wit());
         }
         match self.config(&service).map_err(IntoWit::into_wit)? {
-            Config::Custom(config) => Ok((&*config).into_wit()),
-            other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
+            Config::Custom(config) => Ok(config.to_wit()),
+            _ => Err(Error::not_custom(&service).into_wit()),
         }
     }
 }

@@ -10,13 +10,13 @@ mod conformance;
 mod demo;
 mod fleet;
 mod fuzz;
+mod generate;
 mod monitoring;
 mod package;
 mod packages;
 mod soak;
 mod target;
 mod test;
-mod types;
 mod wasm_target;
 
 use std::process::ExitCode;
@@ -38,6 +38,8 @@ enum Command {
     Fleet,
     /// Put what a user installs into dist/: the npm package as a tarball, and the operator's tool
     Package,
+    /// Write what is derived from the definitions of the services: types, `wit/`, JSON Schemas, tables
+    Generate,
     /// Let libFuzzer work on the engine with hostile input
     Fuzz {
         /// One target only
@@ -77,6 +79,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Fleet => fleet::run(&workspace),
         Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
         Command::Package => package::run(&workspace),
+        Command::Generate => generate::run(&workspace),
         Command::Soak { minutes } => soak::run(&workspace, *minutes),
         Command::Test => test::run(&workspace),
     }

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, conformance, fuzz, monitoring, package, packages, types};
+use crate::{component, conformance, fuzz, generate, monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -16,10 +16,10 @@ const MANIFESTS: [&str; 4] =
 
 const CHECKS: &[Check] = &[
     ("Lock files are those of the manifests", locks),
+    ("Generated files are what the definitions say", generate::check),
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
-    ("TypeScript's configs are those of wit/", types::check),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),

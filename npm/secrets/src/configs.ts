@@ -1,92 +1,125 @@
-/** The shapes of the seven configs, as stored in Secrets Manager, and those that an application defines. */
+/** The configs, as stored in Secrets Manager. Written by `cargo xtask generate`. */
 
 /** Fields that the schema does not name. */
 export type Extra = Readonly<Record<string, unknown>>;
 
-/** PostgreSQL. User name and password are always of one version. */
+/** How to connect to PostgreSQL. User name and password are always of one version. */
 export interface DatabaseConfig {
+  /** Host name or address. */
   readonly host: string;
+  /** Port; 5432 where none is stored. */
   readonly port: number;
+  /** The database's name (`dbname` in AWS's own secrets). */
   readonly database: string;
+  /** The user. */
   readonly username: string;
+  /** The user's password. */
   readonly password: string;
+  /** TLS, where it is asked for. */
   readonly ssl?: {
+    /** Whether the server's certificate is verified; true unless switched off. */
     readonly rejectUnauthorized: boolean;
-    /** PEM text. */
+    /** Certificate authorities to trust, as PEM text. */
     readonly ca?: string;
   };
-  /** `postgresql://…`, user and password percent-encoded; TLS is in `ssl`. */
+  /** `postgresql://user:password@host:port/database`, user and password percent-encoded; TLS is in `ssl`. */
   readonly url: string;
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
-/** Redis. */
+/** How to connect to Redis. */
 export interface RedisConfig {
+  /** Host name or address. */
   readonly host: string;
+  /** Port; 6379 where none is stored. */
   readonly port: number;
+  /** The user of Redis's access control lists, where one is used. */
   readonly username?: string;
+  /** The password, where one is used. */
   readonly password?: string;
+  /** The number of the logical database. */
   readonly db?: number;
+  /** TLS, where it is asked for. */
   readonly tls?: {
+    /** The name that the server's certificate must hold; the host unless stored otherwise. */
     readonly servername: string;
+    /** Whether the server's certificate is verified; true unless switched off. */
     readonly rejectUnauthorized: boolean;
-    /** PEM text. */
+    /** Certificate authorities to trust, as PEM text. */
     readonly ca?: string;
   };
-  /** `redis://…`, `rediss://…` under TLS. */
+  /** `redis://user:password@host:port/db`, `rediss://` under TLS; user and password percent-encoded. */
   readonly url: string;
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
-/** Keys that sign sessions and tokens. */
+/** Keys that sign sessions and tokens, with those of before a rotation while they are still honoured. */
 export interface SecurityConfig {
-  /** At least 32 characters. */
+  /** Signs new sessions; at least 32 characters. */
   readonly sessionSecret: string;
+  /** Signs new tokens; at least 32 characters are advised. */
   readonly jwtSecret: string;
+  /** Authenticates internal callers. */
   readonly internalApiKey: string;
-  /** Sign with the first, verify with all: the second is of before a rotation. As express-session's `secret`. */
+  /** Sign with the first, verify with all: the current secret, then the previous one. As express-session's `secret`. */
   readonly sessionSecrets: readonly string[];
-  /** Sign with the first, verify with all. */
+  /** Sign with the first, verify with all: the current secret, then the previous one. */
   readonly jwtSecrets: readonly string[];
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
-/** Stripe's API keys. */
+/** Stripe's API keys; public and private key are of the same mode. */
 export interface StripeConfig {
-  /** `pk_test_…` or `pk_live_…` */
+  /** The publishable key, `pk_test_…` or `pk_live_…`. */
   readonly publicKey: string;
-  /** `sk_…`, or a restricted `rk_…` */
+  /** The secret key `sk_…` or a restricted one `rk_…`. */
   readonly privateKey: string;
-  /** `whsec_…` */
+  /** Verifies webhooks, `whsec_…`. */
   readonly webhookSecret: string;
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
-/** SMTP, by default of Amazon SES. */
+/** How to send mail over SMTP, by default of Amazon SES. */
 export interface EmailConfig {
+  /** The SMTP user. */
   readonly smtpUser: string;
+  /** The SMTP password (for SES derived from an IAM key, not the key itself). */
   readonly smtpPassword: string;
+  /** The sender, `name@example.com` or `Name <name@example.com>`. */
   readonly fromAddress: string;
+  /** The server; SES in the secret's region where none is stored. */
   readonly host: string;
+  /** Port; 587 where none is stored. */
   readonly port: number;
-  /** SES's. */
+  /** SES's configuration set, where one is used. */
   readonly configurationSet?: string;
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
 /** The government portal's login. */
 export interface GovernmentPortalConfig {
+  /** The portal's user. */
   readonly username: string;
+  /** The user's password. */
   readonly password: string;
-  /** Always `https`. */
+  /** The login page; always `https`. */
   readonly loginUrl: string;
+  /** Fields that the schema does not name. */
   readonly extra: Extra;
 }
 
-/** Keys of monitoring providers by name. */
+/** Keys of monitoring providers by name. Any may be missing, and any further one may be there. */
 export interface MonitoringConfig {
+  /** Sentry's data source name. */
   readonly sentryDsn?: string;
+  /** Datadog's API key. */
   readonly datadogApiKey?: string;
+  /** New Relic's licence key. */
   readonly newRelicLicenseKey?: string;
   readonly [key: string]: string | undefined;
 }
@@ -104,48 +137,3 @@ export interface Configs {
 
 /** A built-in service. */
 export type Service = keyof Configs;
-
-/** A field of a secret that the application defines. */
-export interface FieldDefinition {
-  /** Default `string`. A `url` is an absolute URL, as text. */
-  readonly type?: 'boolean' | 'integer' | 'string' | 'url';
-  /** Default true. */
-  readonly required?: boolean;
-  /** The fewest characters, for a `string`. */
-  readonly minLength?: number;
-  /** The environment variable that the field falls back to. */
-  readonly variable?: string;
-}
-
-/** A secret that the application defines. */
-export interface SecretDefinition<Fields extends Record<string, FieldDefinition> = Record<string, FieldDefinition>> {
-  /** `{service}/{secret-type}`: what follows the environment in the secret's name. */
-  readonly id: string;
-  readonly fields: Fields;
-}
-
-type Value<Field> = Field extends { type: 'integer' } ? number : Field extends { type: 'boolean' } ? boolean : string;
-
-/** The config's type, inferred from the definition. */
-export type ConfigOf<Fields> = {
-  readonly [Name in keyof Fields as Fields[Name] extends { required: false } ? never : Name]: Value<Fields[Name]>;
-} & {
-  readonly [Name in keyof Fields as Fields[Name] extends { required: false } ? Name : never]?: Value<Fields[Name]>;
-} & { readonly extra: Extra };
-
-/**
- * Defines a secret of the application's own. It is named, batched, cached, validated and redacted like the seven.
- *
- * ```ts
- * const whatsapp = defineSecret('whatsapp/api', { fields: { token: { variable: 'WHATSAPP_TOKEN' } } });
- * await initializeSecrets({ secrets: [whatsapp] });
- * getSecret(whatsapp).token;
- * ```
- */
-export function defineSecret<const Fields extends Record<string, FieldDefinition>>(
-  id: `${string}/${string}`,
-  definition: { fields: Fields },
-): SecretDefinition<Fields> {
-  // Whole, so that the engine can refuse what it does not know.
-  return Object.freeze({ ...definition, id });
-}

@@ -2,18 +2,10 @@
 
 import { isDeepStrictEqual } from 'node:util';
 
-import type {
-  ConfigOf,
-  DatabaseConfig,
-  EmailConfig,
-  FieldDefinition,
-  GovernmentPortalConfig,
-  MonitoringConfig,
-  RedisConfig,
-  SecretDefinition,
-  SecurityConfig,
-  StripeConfig,
-} from './configs.js';
+// generated: types
+import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './configs.js';
+// end of generated
+import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
 import { failure } from './errors.js';
 import type { Health, SecretsEvent } from './health.js';
 import { documentOf, type SecretsOptions } from './options.js';
@@ -80,7 +72,9 @@ function ready(): Secrets {
   throw failure('SECRETS_NOT_READY', 'the secrets are not loaded: call and await initializeSecrets() first');
 }
 
-/** PostgreSQL. Costs nanoseconds: call it at each use, and a rotation is seen at once. */
+// Each costs nanoseconds: call it at each use, and a rotation is seen at once.
+// generated: getters
+/** PostgreSQL. */
 export function getDatabaseConfig(): DatabaseConfig {
   return (current ?? ready()).getDatabaseConfig();
 }
@@ -100,7 +94,7 @@ export function getStripeConfig(): StripeConfig {
   return (current ?? ready()).getStripeConfig();
 }
 
-/** SMTP credentials. */
+/** SMTP credentials, by default of SES. */
 export function getEmailConfig(): EmailConfig {
   return (current ?? ready()).getEmailConfig();
 }
@@ -110,10 +104,11 @@ export function getGovernmentPortalConfig(): GovernmentPortalConfig {
   return (current ?? ready()).getGovernmentPortalConfig();
 }
 
-/** Keys of monitoring providers: an empty object where there are none. */
+/** Keys of monitoring providers. Optional: its absence is normal. */
 export function getMonitoringConfig(): MonitoringConfig {
   return (current ?? ready()).getMonitoringConfig();
 }
+// end of generated
 
 /** A secret that the application defined. */
 export function getSecret<const Fields extends Record<string, FieldDefinition>>(

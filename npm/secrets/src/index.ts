@@ -3,38 +3,29 @@
  * anywhere.
  */
 
-export type {
-  ConfigOf,
-  Configs,
-  DatabaseConfig,
-  EmailConfig,
-  Extra,
-  FieldDefinition,
-  GovernmentPortalConfig,
-  MonitoringConfig,
-  RedisConfig,
-  SecretDefinition,
-  SecurityConfig,
-  Service,
-  StripeConfig,
-} from './configs.js';
-export { defineSecret } from './configs.js';
+export type * from './configs.js';
+export type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
+export { defineSecret } from './define.js';
 export {
   closeSecrets,
-  getDatabaseConfig,
-  getEmailConfig,
-  getGovernmentPortalConfig,
   getHealth,
-  getMonitoringConfig,
-  getRedisConfig,
   getSecret,
-  getSecurityConfig,
-  getStripeConfig,
   initializeSecrets,
   onSecretsEvent,
   refreshSecret,
   withDatabaseRetry,
 } from './default.js';
+// generated: getters
+export {
+  getDatabaseConfig,
+  getRedisConfig,
+  getSecurityConfig,
+  getStripeConfig,
+  getEmailConfig,
+  getGovernmentPortalConfig,
+  getMonitoringConfig,
+} from './default.js';
+// end of generated
 export type { ErrorCode, Violation } from './errors.js';
 export {
   AccessDeniedError,

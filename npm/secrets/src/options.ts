@@ -1,7 +1,8 @@
 /** Options. The engine checks them: every mistake at once, with the near name for an unknown one. */
 
 import { failure } from './errors.js';
-import type { SecretDefinition, Service } from './configs.js';
+import type { Service } from './configs.js';
+import type { SecretDefinition } from './define.js';
 
 /**
  * The options as the engine takes them, in which nothing wrong turns into nothing: JSON knows neither NaN nor functions.

@@ -1,22 +1,26 @@
 /** What `require` returns: an object of plain values. As a module's exports each would be a getter, made at every start. */
 
-import { defineSecret } from './configs.js';
+import { defineSecret } from './define.js';
 import {
   closeSecrets,
-  getDatabaseConfig,
-  getEmailConfig,
-  getGovernmentPortalConfig,
   getHealth,
-  getMonitoringConfig,
-  getRedisConfig,
   getSecret,
-  getSecurityConfig,
-  getStripeConfig,
   initializeSecrets,
   onSecretsEvent,
   refreshSecret,
   withDatabaseRetry,
 } from './default.js';
+// generated: imports
+import {
+  getDatabaseConfig,
+  getRedisConfig,
+  getSecurityConfig,
+  getStripeConfig,
+  getEmailConfig,
+  getGovernmentPortalConfig,
+  getMonitoringConfig,
+} from './default.js';
+// end of generated
 import {
   AccessDeniedError,
   ConfigInvalidError,
@@ -33,20 +37,22 @@ import {
 import { Secrets } from './secrets.js';
 
 export = {
+  // generated: exports
+  getDatabaseConfig,
+  getRedisConfig,
+  getSecurityConfig,
+  getStripeConfig,
+  getEmailConfig,
+  getGovernmentPortalConfig,
+  getMonitoringConfig,
+  // end of generated
   AccessDeniedError,
   closeSecrets,
   ConfigInvalidError,
   DecryptionFailedError,
   defineSecret,
-  getDatabaseConfig,
-  getEmailConfig,
-  getGovernmentPortalConfig,
   getHealth,
-  getMonitoringConfig,
-  getRedisConfig,
   getSecret,
-  getSecurityConfig,
-  getStripeConfig,
   initializeSecrets,
   InvalidSecretError,
   NotFoundError,

@@ -3,20 +3,11 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
-import type {
-  ConfigOf,
-  Configs,
-  DatabaseConfig,
-  EmailConfig,
-  FieldDefinition,
-  GovernmentPortalConfig,
-  MonitoringConfig,
-  RedisConfig,
-  SecretDefinition,
-  SecurityConfig,
-  Service,
-  StripeConfig,
-} from './configs.js';
+import type { Configs, Service } from './configs.js';
+// generated: types
+import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './configs.js';
+// end of generated
+import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
 import { type ErrorDocument, failure, toError } from './errors.js';
 import type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents } from './health.js';
 import { native, type NativeSecrets } from './native.js';
@@ -68,6 +59,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   readonly #entries = new Map<string, Entry>();
   readonly #reads = new Map<string, Reads>();
   // The one that is read most has a place of its own: a property costs less than a map.
+  // generated: entries
   #database: Entry | undefined;
   #redis: Entry | undefined;
   #security: Entry | undefined;
@@ -75,6 +67,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #email: Entry | undefined;
   #governmentPortal: Entry | undefined;
   #monitoring: Entry | undefined;
+  // end of generated
   #isClosed = false;
 
   private constructor(options: SecretsOptions) {
@@ -123,7 +116,9 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     if (error !== null) throw toError(JSON.parse(error) as ErrorDocument);
   }
 
-  /** PostgreSQL. Costs nanoseconds: call it at each use, and a rotation is seen at once. */
+  // A getter costs nanoseconds: call it at each use, and a rotation is seen at once.
+  // generated: getters
+  /** PostgreSQL. */
   getDatabaseConfig(): DatabaseConfig {
     const entry = (this.#database ??= this.#fetch('database'));
     entry.reads++;
@@ -151,7 +146,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     return entry.config as StripeConfig;
   }
 
-  /** SMTP credentials. */
+  /** SMTP credentials, by default of SES. */
   getEmailConfig(): EmailConfig {
     const entry = (this.#email ??= this.#fetch('email'));
     entry.reads++;
@@ -165,12 +160,13 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     return entry.config as GovernmentPortalConfig;
   }
 
-  /** Keys of monitoring providers: an empty object where there are none. */
+  /** Keys of monitoring providers. Optional: its absence is normal. */
   getMonitoringConfig(): MonitoringConfig {
     const entry = (this.#monitoring ??= this.#fetch('monitoring'));
     entry.reads++;
     return entry.config as MonitoringConfig;
   }
+  // end of generated
 
   /** A secret that the application defined. */
   getSecret<const Fields extends Record<string, FieldDefinition>>(
@@ -304,6 +300,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #forget(service: string): void {
     this.#count(service);
     this.#entries.delete(service);
+    // generated: forget
     if (service === 'database') this.#database = undefined;
     else if (service === 'redis') this.#redis = undefined;
     else if (service === 'security') this.#security = undefined;
@@ -311,6 +308,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     else if (service === 'email') this.#email = undefined;
     else if (service === 'government-portal') this.#governmentPortal = undefined;
     else if (service === 'monitoring') this.#monitoring = undefined;
+    // end of generated
   }
 
   /** Adds an entry's reads to its service's. */

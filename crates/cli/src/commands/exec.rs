@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use clap::Args;
 use permisos_secrets::{EventKind, Secrets, Subscription};
+use permisos_secrets_core::schema::Definition;
 use permisos_secrets_core::schema::percent_encode;
-use permisos_secrets_core::{Assignment, CustomSecret, Error, ErrorKind, ServiceId};
+use permisos_secrets_core::{Assignment, Error, ErrorKind};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use secrecy::ExposeSecret;
@@ -150,9 +151,7 @@ fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, O
     let options = &context.options;
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     for service in options.service_ids() {
-        let built_in = if let ServiceId::BuiltIn(service) = service { service.variables() } else { &[] };
-        let custom = options.definition(&service).into_iter().flat_map(CustomSecret::variables);
-        for name in built_in.iter().copied().chain(custom) {
+        for name in options.definition(&service).into_iter().flat_map(Definition::variables) {
             environment.remove(OsStr::new(name));
         }
     }
@@ -166,8 +165,9 @@ fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, O
 pub(super) fn variables(context: &Context<'_>, secrets: &Secrets) -> (Vec<Assignment>, Vec<Error>) {
     let (mut variables, mut failed) = (vec![], vec![]);
     for service in context.options.service_ids() {
+        let Some(definition) = context.options.definition(&service) else { continue };
         match secrets.read(&service) {
-            Ok(read) => variables.extend(read.config.variables(context.options.definition(&service))),
+            Ok(read) => variables.extend(read.config.variables(definition)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => failed.push(error),
         }

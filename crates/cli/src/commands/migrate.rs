@@ -161,8 +161,9 @@ impl Migrate {
             context.output.progress(format_args!("storing {service} ({} of {})", index + 1, steps.len()));
             match self.apply(&context, step).await {
                 Ok(version_id) => {
-                    let variables = context.variables.of(&service, context.options.definition(&service));
-                    let variables = variables.into_iter().map(str::to_owned).collect();
+                    let definition = context.options.definition(&service);
+                    let variables = definition.into_iter().flat_map(|it| context.variables.of(it));
+                    let variables = variables.map(str::to_owned).collect();
                     verified.push(Verified { service, version_id, variables });
                 }
                 Err(error) => return Err(interrupted(&error, &steps, index)),

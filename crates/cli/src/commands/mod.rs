@@ -12,6 +12,7 @@ mod migrate;
 mod monitor;
 mod policy;
 mod rotate;
+mod schema;
 mod template;
 
 use clap::Subcommand;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Policy(policy::Policy),
     /// Replace a service's values: the compromise procedure
     Rotate(rotate::Rotate),
+    /// Print the JSON Schema of a secret's payload, or of the options, for editors and other checks
+    Schema(schema::Schema),
     /// Print a payload to fill in, with a comment on each field
     Template(template::Template),
 }
@@ -77,6 +80,7 @@ impl Command {
             Self::Monitor(monitor) => monitor.run(&context(global)?)?,
             Self::Policy(policy) => policy.run(&context(global)?).await?,
             Self::Rotate(rotate) => Box::pin(rotate.run(context(global)?)).await?,
+            Self::Schema(schema) => schema.run(&context(global)?)?,
             Self::Template(template) => template.run(&context(global)?)?,
         };
         Ok(found.map_or(0, ErrorKind::exit_code))

@@ -159,11 +159,11 @@ impl Rotate {
             new.0 = object;
             self.expect(context, service, stored, &new)?;
         } else if *service == Service::Security {
-            for field in self.fields(service, stored)? {
+            for field in self.fields(context, service, stored)? {
                 new.0.insert(field, random()?.as_str().into());
             }
         } else {
-            let known = self.fields(service, stored)?;
+            let known = self.fields(context, service, stored)?;
             if context.output.is_json() || !stdin().is_terminal() {
                 let message =
                     format!("there is no terminal to type the new values of {service} at: pass them with --stdin");
@@ -194,8 +194,9 @@ impl Rotate {
         if self.field.is_empty() {
             let stored = NewValues(serde_json::from_str(stored.expose_secret()).unwrap_or_default());
             let mut known = context.options.field_names(service);
-            known.extend(stored.0.keys().filter(|&name| !known.contains(name)).cloned().collect::<Vec<_>>());
-            if new.0.keys().any(|name| !known.contains(name)) {
+            let further: Vec<&str> = stored.0.keys().map(String::as_str).filter(|name| !known.contains(name)).collect();
+            known.extend(further);
+            if new.0.keys().any(|name| !known.contains(&name.as_str())) {
                 // The unknown name may be a value in the wrong place: the message leaves it out.
                 return refuse(format!(
                     "standard input holds a field that {service} does not have; it has {}. To add one, name it by --field",
@@ -214,20 +215,14 @@ impl Rotate {
     }
 
     /// The fields to replace: those of `--field`, else those that the service's issuer renews.
-    fn fields(&self, service: &ServiceId, stored: &SecretString) -> Result<Vec<String>, Error> {
+    fn fields(&self, context: &Context<'_>, service: &ServiceId, stored: &SecretString) -> Result<Vec<String>, Error> {
         let stored: NewValues = NewValues(serde_json::from_str(stored.expose_secret()).unwrap_or_default());
-        let renewed: &[&str] = match service {
-            ServiceId::BuiltIn(Service::Database | Service::GovernmentPortal | Service::Redis) => &["password"],
-            ServiceId::BuiltIn(Service::Security) => &["sessionSecret", "jwtSecret", "internalApiKey"],
-            ServiceId::BuiltIn(Service::Stripe) => &["publicKey", "privateKey", "webhookSecret"],
-            ServiceId::BuiltIn(Service::Email) => &["smtpUser", "smtpPassword"],
-            ServiceId::BuiltIn(Service::Monitoring) | ServiceId::Custom(_) => &[],
-        };
-        let renewed: Vec<String> = if renewed.is_empty() {
-            stored.0.keys().cloned().collect()
-        } else {
-            renewed.iter().map(|&field| field.to_owned()).collect()
-        };
+        let fields = context.options.definition(service).into_iter().flat_map(|definition| &*definition.fields);
+        let mut renewed: Vec<String> =
+            fields.filter(|field| field.renewed).map(|field| field.name.clone().into_owned()).collect();
+        if renewed.is_empty() {
+            renewed.extend(stored.0.keys().cloned());
+        }
         if self.field.is_empty() {
             return Ok(renewed);
         }

@@ -6,13 +6,12 @@ use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{self, Decode, Reader, SliceReader, Tagged};
 use x509_cert::time::Validity;
 
-use super::Fields;
+use super::fields::Fields;
 use crate::error::Rule;
 use crate::policy::UnixTime;
 
-/// Reads the field as PEM: certificates, one at least, each of them readable. An expired one is a warning.
-pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, today: UnixTime) -> Option<String> {
-    let text = fields.text(name)?;
+/// Reads a field's text as PEM: certificates, one at least, each of them readable. An expired one is a warning.
+pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, text: &str, today: UnixTime) -> Option<String> {
     let pem = if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) };
     let validities = pem.as_deref().and_then(validities).filter(|validities| !validities.is_empty());
     let Some(validities) = validities else {

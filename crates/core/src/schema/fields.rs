@@ -2,10 +2,9 @@
 
 use std::sync::LazyLock;
 
-use secrecy::SecretString;
 use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
 
+use super::placeholder::is_placeholder;
 use crate::error::{Rule, Violation};
 
 /// Everything found wrong, or worth a warning, with the words in which the reader knows the field.
@@ -38,7 +37,7 @@ impl Findings<'_> {
 static NOTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 /// The fields of one object. `null` and, for text, the empty string count as absent.
-pub(crate) struct Fields<'a, 'f> {
+pub struct Fields<'a, 'f> {
     object: &'a Map<String, Value>,
     path: String,
     taken: Vec<String>,
@@ -61,8 +60,13 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.object.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
     }
 
+    /// A name as it stands in a JSON pointer (RFC 6901).
+    pub(crate) fn escape(name: &str) -> String {
+        name.replace('~', "~0").replace('/', "~1")
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
-        format!("{}/{}", self.path, name.replace('~', "~0").replace('/', "~1"))
+        format!("{}/{}", self.path, Self::escape(name))
     }
 
     pub(crate) fn violate(&mut self, name: &str, rule: Rule, phrase: &str) {
@@ -87,35 +91,27 @@ impl<'a, 'f> Fields<'a, 'f> {
             self.violate(name, Rule::Type, "must be a string");
             return None;
         };
-        self.check_placeholder(name, text, is_placeholder);
+        self.deny_placeholder(name, text, is_placeholder);
         Some(text)
     }
 
     /// Text that has to be there.
     pub(crate) fn required(&mut self, name: &str) -> Option<&'a str> {
         if !self.has(name) {
-            self.taken.push(name.to_owned());
-            self.violate(name, Rule::Required, "is required and must not be empty");
+            self.require(name);
             return None;
         }
         self.text(name)
     }
 
-    /// A secret value, if there is one.
-    pub(crate) fn secret(&mut self, name: &str) -> Option<SecretString> {
-        let text = self.text(name)?;
-        self.check_placeholder(name, text, is_placeholder_word);
-        Some(text.into())
+    /// What has to be there is not.
+    pub(crate) fn require(&mut self, name: &str) {
+        self.taken.push(name.to_owned());
+        self.violate(name, Rule::Required, "is required and must not be empty");
     }
 
-    /// A secret value that has to be there.
-    pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
-        let text = self.required(name)?;
-        self.check_placeholder(name, text, is_placeholder_word);
-        Some(text.into())
-    }
-
-    fn check_placeholder(&mut self, name: &str, text: &str, is_one: fn(&str) -> bool) {
+    /// A known placeholder in production is an error.
+    pub(crate) fn deny_placeholder(&mut self, name: &str, text: &str, is_one: fn(&str) -> bool) {
         if self.findings.forbids_placeholders && is_one(text) {
             self.violate(name, Rule::Placeholder, "is a known placeholder: store the real value");
         }
@@ -127,23 +123,12 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.check_host(name, host)
     }
 
-    /// A host name or address that has to be there.
-    pub(crate) fn required_host(&mut self, name: &str) -> Option<&'a str> {
-        let host = self.required(name)?;
-        self.check_host(name, host)
-    }
-
-    fn check_host(&mut self, name: &str, host: &'a str) -> Option<&'a str> {
+    pub(crate) fn check_host<'t>(&mut self, name: &str, host: &'t str) -> Option<&'t str> {
         if is_host(host) {
             return Some(host);
         }
         self.violate(name, Rule::Host, "must be a host name or IP address, without scheme, port or path");
         None
-    }
-
-    /// A port, as a number or as digits.
-    pub(crate) fn port(&mut self, name: &str, default: u16) -> u16 {
-        self.integer(name, 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
     }
 
     /// A whole number within bounds, as a number or as digits.
@@ -173,6 +158,10 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// An absolute URL.
     pub(crate) fn url(&mut self, name: &str) -> Option<&'a str> {
         let text = self.text(name)?;
+        self.check_url(name, text)
+    }
+
+    pub(crate) fn check_url<'t>(&mut self, name: &str, text: &'t str) -> Option<&'t str> {
         if absolute_url(text).is_some() {
             return Some(text);
         }
@@ -253,25 +242,6 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 }
 
-/// A JSON value that zeroes its text when it is dropped.
-pub(crate) struct Wiped(pub(crate) Value);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        wipe(&mut self.0);
-    }
-}
-
-/// Zeroes all text in a JSON value.
-pub(crate) fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 /// A whole number, or digits; beyond 64 bits the nearest.
 #[expect(clippy::cast_possible_truncation, reason = "saturates, as it should")]
 fn whole(value: &Value) -> Option<i64> {
@@ -285,13 +255,15 @@ fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-/// The words that people write for true and false in an environment file.
+/// The words that people write for true in an environment file.
+pub(crate) const TRUE: [&str; 5] = ["1", "on", "require", "true", "yes"];
+/// The words for false.
+pub(crate) const FALSE: [&str; 5] = ["0", "disable", "false", "no", "off"];
+
+/// True or false by a word for it, in any case.
 pub(crate) fn boolean_word(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "on" | "require" | "true" | "yes" => Some(true),
-        "0" | "disable" | "false" | "no" | "off" => Some(false),
-        _ => None,
-    }
+    let is_in = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_in(&TRUE) { Some(true) } else { is_in(&FALSE).then_some(false) }
 }
 
 /// The known name that a mistyped one most likely means.
@@ -313,35 +285,4 @@ fn is_host(text: &str) -> bool {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse::<std::net::IpAddr>().is_ok()
         || (text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
-}
-
-/// Forms that cannot be meant, whatever the field is.
-fn is_placeholder(text: &str) -> bool {
-    let bare = bare(text);
-    let bracketed = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    matches!(bare.as_str(), "fixme" | "placeholder")
-        || ["changeme", "replaceme"].iter().any(|start| bare.starts_with(start))
-        || ["your-", "your_"].iter().any(|start| starts_with(text, start))
-        // A sender may be `<name@example.com>`, and a custom text may be HTML.
-        || bracketed.is_some_and(|inside| !inside.contains(['<', '>', '@']))
-        || (bare.len() > 2 && bare.chars().all(|c| c == 'x'))
-}
-
-/// Besides those, words that many an example has for a password or a key. A name may be such a word.
-fn is_placeholder_word(text: &str) -> bool {
-    const WORDS: [&str; 10] = ["changeit", "dummy", "example", "password", "secret", "tbd", "test", "todo", "x", "xx"];
-    let is_word = WORDS.contains(&bare(text).as_str());
-    let is_phrase = ["replace-", "replace_"].iter().any(|start| starts_with(text, start));
-    (is_word || is_phrase) && !is_placeholder(text)
-}
-
-/// Small letters and digits alone.
-fn bare(text: &str) -> Zeroizing<String> {
-    let mut bare = Zeroizing::new(text.to_ascii_lowercase());
-    bare.retain(|c| c.is_ascii_alphanumeric());
-    bare
-}
-
-fn starts_with(text: &str, start: &str) -> bool {
-    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
 }

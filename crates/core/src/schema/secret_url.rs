@@ -33,6 +33,12 @@ impl From<String> for SecretUrl {
     }
 }
 
+impl From<SecretString> for SecretUrl {
+    fn from(url: SecretString) -> Self {
+        Self(url)
+    }
+}
+
 impl From<&str> for SecretUrl {
     fn from(url: &str) -> Self {
         Self(url.into())

@@ -1,0 +1,134 @@
+//! The one checker: a payload becomes the values of a definition, or every violation.
+
+use secrecy::SecretString;
+
+use super::certificate;
+use super::context::Context;
+use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
+use super::fields::{Fields, absolute_url};
+use super::placeholder::is_placeholder_word;
+use super::values::{Extra, Value, Values};
+use crate::error::Rule;
+
+/// Reads a payload. What is wrong is in the fields' findings; then some of the values are missing.
+pub(crate) fn read(definition: &Definition, fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Values {
+    let mut values = Values::default();
+    if definition.is_open {
+        for name in fields.names() {
+            let value = fields.text(name).and_then(|text| read_text(fields, name, text, Text::Password, context));
+            values.extend(name.to_owned().into(), value.map(Value::Text));
+        }
+        return values;
+    }
+    read_fields(&definition.fields, &mut values, None, fields, context);
+    values.extra = Extra::new(fields.rest());
+    if let Some(special) = definition.special {
+        special.finish(&mut values, fields, context);
+    }
+    values
+}
+
+fn read_fields(
+    definitions: &[Field],
+    values: &mut Values,
+    around: Option<&Values>,
+    fields: &mut Fields<'_, '_>,
+    context: &Context<'_>,
+) {
+    for field in definitions {
+        let value = match field.need {
+            Need::Derived => None,
+            Need::Default(default) => read_field(field, values, fields, context).or_else(|| match default {
+                DefaultValue::Boolean(flag) => Some(Value::Boolean(flag)),
+                DefaultValue::Integer(number) => Some(Value::Integer(number)),
+                DefaultValue::Text(text) => Some(Value::Text(text.into())),
+                DefaultValue::With { make, .. } => {
+                    let made = make(context, around.unwrap_or(values)).map(|text| Value::Text(text.into()));
+                    if made.is_none() && !fields.has(&field.name) {
+                        fields.require(&field.name);
+                    }
+                    made
+                }
+            }),
+            Need::Optional | Need::Required => read_field(field, values, fields, context),
+        };
+        values.extend(field.name.clone(), value);
+    }
+}
+
+fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Option<Value> {
+    let name = match field.alias {
+        Some(alias) if !fields.has(&field.name) && fields.has(alias) => alias,
+        _ => &field.name,
+    };
+    if matches!(field.need, Need::Required) && !fields.has(name) {
+        fields.require(name);
+        return None;
+    }
+    match field.kind {
+        Kind::Boolean => fields.boolean(name).map(Value::Boolean),
+        Kind::Group(below) => fields.switch(name, |fields| {
+            let mut group = Values::default();
+            read_fields(below, &mut group, Some(values), fields, context);
+            Value::Group(group)
+        }),
+        Kind::Integer { least, most } => fields.integer(name, least, most).map(Value::Integer),
+        Kind::Text(kind) => {
+            let stored = fields.text(name)?;
+            let text = read_text(fields, name, stored, kind, context)?;
+            if stored.chars().count() < field.min_length {
+                let phrase = format!("must have at least {} characters", field.min_length);
+                fields.violate(name, Rule::MinLength, &phrase);
+            }
+            if let Some(prefix) = field.prefix.filter(|it| !it.starts.iter().any(|start| stored.starts_with(start))) {
+                fields.violate(name, Rule::Prefix, prefix.phrase);
+                return None;
+            }
+            Some(Value::Text(text))
+        }
+        Kind::Texts => None,
+    }
+}
+
+/// A text by its own rules.
+fn read_text(
+    fields: &mut Fields<'_, '_>,
+    name: &str,
+    text: &str,
+    kind: Text,
+    context: &Context<'_>,
+) -> Option<SecretString> {
+    match kind {
+        Text::Any => {}
+        Text::Certificates => return certificate::read(fields, name, text, context.today).map(Into::into),
+        Text::EmailAddress => {
+            if !is_address(text) {
+                let phrase = "must be an address like name@example.com or Name <name@example.com>";
+                fields.violate(name, Rule::EmailAddress, phrase);
+            }
+        }
+        Text::Host => _ = fields.check_host(name, text)?,
+        Text::HttpsUrl => {
+            let is_bare =
+                |url: url::Url| url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+            if !absolute_url(text).is_some_and(is_bare) {
+                fields.violate(name, Rule::HttpsUrl, "must be an absolute https URL without user and password");
+            }
+        }
+        Text::Password => fields.deny_placeholder(name, text, is_placeholder_word),
+        Text::Url => _ = fields.check_url(name, text)?,
+    }
+    Some(text.into())
+}
+
+fn is_address(text: &str) -> bool {
+    let address = match text.rsplit_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
+        None => text,
+    };
+    if text.contains(char::is_control) {
+        return false;
+    }
+    let part = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "<>@,;".contains(c));
+    address.trim().rsplit_once('@').is_some_and(|(user, domain)| part(user) && part(domain))
+}

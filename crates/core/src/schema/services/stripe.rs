@@ -1,0 +1,56 @@
+//! Stripe's API keys.
+
+use permisos_secrets_derive::Secret;
+use secrecy::SecretString;
+
+use crate::error::Rule;
+use crate::schema::context::Context;
+use crate::schema::definition::Special;
+use crate::schema::fields::Fields;
+use crate::schema::values::{Extra, Values};
+
+/// Stripe's API keys; public and private key are of the same mode.
+#[derive(Secret)]
+#[secret(id = "stripe/api-keys", service = "stripe", special = Stripe)]
+pub struct StripeConfig {
+    /// The publishable key, `pk_test_…` or `pk_live_…`.
+    #[field(variable = "STRIPE_PUBLIC_KEY", renewed, example = "pk_test_<key>")]
+    #[field(prefixes("pk_test_", "pk_live_"), phrase = "must start with pk_test_ or pk_live_")]
+    pub public_key: String,
+    /// The secret key `sk_…` or a restricted one `rk_…`.
+    #[field(variable = "STRIPE_PRIVATE_KEY", password, renewed, example = "rk_test_<key>")]
+    #[field(prefixes("sk_test_", "sk_live_", "rk_test_", "rk_live_"))]
+    #[field(phrase = "must start with sk_test_ or sk_live_, or be a restricted key (rk_test_, rk_live_)")]
+    pub private_key: SecretString,
+    /// Verifies webhooks, `whsec_…`.
+    #[field(variable = "STRIPE_WEBHOOK_SECRET", password, renewed, example = "whsec_<secret>")]
+    #[field(prefixes("whsec_"), phrase = "must start with whsec_")]
+    pub webhook_secret: SecretString,
+    /// Fields that the schema does not name.
+    pub extra: Extra,
+}
+
+#[derive(Debug)]
+struct Stripe;
+
+impl Special for Stripe {
+    fn finish(&self, values: &mut Values, fields: &mut Fields<'_, '_>, context: &Context<'_>) {
+        let is_live = |name| {
+            let (_, rest) = values.text(name)?.split_once('_')?;
+            match rest.split_once('_')?.0 {
+                "live" => Some(true),
+                "test" => Some(false),
+                _ => None,
+            }
+        };
+        let (Some(public), Some(private)) = (is_live("publicKey"), is_live("privateKey")) else { return };
+        if public != private {
+            let phrase = "must be of the same mode (test or live) as the public key";
+            fields.violate("privateKey", Rule::SameMode, phrase);
+        } else if !private && context.environment.is_production() {
+            fields.warn("privateKey", Rule::Mode, "is a test key in production");
+        } else if private && !context.environment.is_production() {
+            fields.warn("privateKey", Rule::Mode, "is a live key outside production");
+        }
+    }
+}

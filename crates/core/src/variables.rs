@@ -1,0 +1,68 @@
+//! Environment variables: the snapshot that the host hands in, and what a config is written back to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A snapshot of the variables that a definition names, and of no others. An empty variable counts as unset.
+#[derive(Clone, Default)]
+pub struct Variables {
+    values: BTreeMap<String, SecretString>,
+    files: BTreeMap<String, Option<String>>,
+}
+
+impl Variables {
+    pub(crate) fn keep<K: AsRef<str>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut values = BTreeMap::new();
+        for (name, value) in variables {
+            let (name, value) = (name.as_ref(), SecretString::from(value.into()));
+            if !value.expose_secret().is_empty() && is_known(name) {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        Self { values, files: BTreeMap::new() }
+    }
+
+    /// Adds the text of the file that a variable names; `None` says that it could not be read.
+    #[must_use]
+    pub fn with_file(mut self, variable: &str, text: Option<String>) -> Self {
+        self.files.insert(variable.to_owned(), text);
+        self
+    }
+
+    /// A variable's value, if it is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// The text of the file that a variable names, if it was read.
+    pub(crate) fn file(&self, variable: &str) -> Option<&str> {
+        self.files.get(variable)?.as_deref()
+    }
+
+    /// The names of those that are set.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+/// One variable and its value.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The variable's name.
+    pub name: String,
+    /// Its value.
+    pub value: SecretString,
+    /// Whether it is redacted where a config is shown; host, port, names and flags are not.
+    pub is_secret: bool,
+}

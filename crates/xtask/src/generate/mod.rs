@@ -1,0 +1,179 @@
+//! Writes what is derived from the definitions of the services, into files of its own or between two marks of others.
+
+mod rust;
+mod schemas;
+mod tables;
+mod typescript;
+mod wit;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use permisos_secrets_core::Service;
+use permisos_secrets_core::schema::{Definition, Field, FieldList, Kind, Need};
+
+use crate::cache::Workspace;
+
+/// A file, or what stands between the marks of a name in one, as it should be.
+pub(crate) struct Generated {
+    file: String,
+    /// None: the whole file.
+    region: Option<&'static str>,
+    text: String,
+}
+
+impl Generated {
+    fn file(file: impl Into<String>, text: String) -> Self {
+        Self { file: file.into(), region: None, text }
+    }
+
+    fn region(file: &str, region: &'static str, text: String) -> Self {
+        Self { file: file.to_owned(), region: Some(region), text }
+    }
+}
+
+/// Writes every file that is not as it should be.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    for (path, text) in stale(workspace)? {
+        workspace.shell.write_file(&path, text)?;
+        println!("wrote {}", path.strip_prefix(&workspace.root)?.display());
+    }
+    Ok(())
+}
+
+/// Fails where a file is not as it should be.
+pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
+    let stale = stale(workspace)?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = stale.iter().map(|(path, _)| path.display().to_string()).collect();
+    bail!("not what is derived from the definitions: {}: run cargo xtask generate", names.join(", "))
+}
+
+/// The files that are not as they should be, with the text that they should have.
+fn stale(workspace: &Workspace) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut files: Vec<(PathBuf, String)> = vec![];
+    for Generated { file, region, text } in all()? {
+        let path = workspace.root.join(&file);
+        let index = match files.iter().position(|(it, _)| *it == path) {
+            Some(index) => index,
+            None => {
+                files.push((path.clone(), std::fs::read_to_string(&path).unwrap_or_default()));
+                files.len() - 1
+            }
+        };
+        let before = &files[index].1;
+        files[index].1 = match region {
+            Some(region) => replace(before, region, &text).with_context(|| file.clone())?,
+            None => text,
+        };
+    }
+    files.retain(|(path, text)| std::fs::read_to_string(path).unwrap_or_default() != *text);
+    Ok(files)
+}
+
+/// Everything that is derived.
+fn all() -> anyhow::Result<Vec<Generated>> {
+    let mut all = rust::files();
+    all.extend(wit::files());
+    all.extend(typescript::files());
+    all.extend(tables::files());
+    all.extend(schemas::files()?);
+    Ok(all)
+}
+
+/// Replaces the lines between `generated: NAME` and `end of generated`.
+fn replace(text: &str, region: &str, content: &str) -> anyhow::Result<String> {
+    let mark = format!("generated: {region}");
+    let is_mark = |line: &str| line.trim_end_matches("-->").trim_end().ends_with(&mark);
+    let mut replaced = String::with_capacity(text.len());
+    let mut lines = text.lines();
+    let mut found = false;
+    while let Some(line) = lines.next() {
+        replaced.push_str(line);
+        replaced.push('\n');
+        if is_mark(line) {
+            found = true;
+            let end = lines.by_ref().find(|line| line.contains("end of generated"));
+            replaced.push_str(content);
+            replaced.push_str(end.with_context(|| format!("`{mark}` has no end"))?);
+            replaced.push('\n');
+        }
+    }
+    if !found {
+        bail!("`{mark}` is missing");
+    }
+    Ok(replaced)
+}
+
+fn definitions() -> impl Iterator<Item = (Service, &'static Definition)> {
+    Service::ALL.into_iter().map(|service| (service, service.definition()))
+}
+
+/// The fields of a service's config, group by group: the name of each record in kebab-case without `-config`, what it
+/// is, and its fields. The service's own comes last, so that each is known before it is used.
+fn records(definition: &'static Definition) -> Vec<(String, &'static str, &'static [Field])> {
+    let FieldList::Known(fields) = definition.fields else { return vec![] };
+    let groups = fields.iter().filter_map(|field| match field.kind {
+        Kind::Group(below) => {
+            Some((format!("{}-{}", definition.service, kebab(&field.name)), field.description, below))
+        }
+        _ => None,
+    });
+    let own = (format!("{}-config", definition.service), definition.description, fields);
+    groups.chain(std::iter::once(own)).collect()
+}
+
+/// Whether a config may lack the field.
+fn is_optional(field: &Field) -> bool {
+    matches!(field.need, Need::Optional)
+}
+
+fn kebab(camel: &str) -> String {
+    let mut name = String::new();
+    for letter in camel.chars() {
+        if letter.is_uppercase() {
+            name.push('-');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+fn snake(camel: &str) -> String {
+    kebab(camel).replace('-', "_")
+}
+
+fn pascal(kebab: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    kebab.split('-').map(capital).collect()
+}
+
+fn camel(kebab: &str) -> String {
+    let pascal = pascal(kebab);
+    pascal[..1].to_lowercase() + &pascal[1..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_the_marks_is_replaced_and_nothing_else() {
+        let text = "a\n<!-- generated: b -->\nold\n<!-- end of generated -->\nc\n";
+        let new = replace(text, "b", "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- generated: b -->\nnew\n<!-- end of generated -->\nc\n");
+        assert!(replace(text, "other", "").is_err());
+        assert!(replace("// generated: b\n", "b", "").is_err());
+    }
+
+    #[test]
+    fn names_are_written_as_each_language_writes_them() {
+        assert_eq!((kebab("twoWords"), snake("twoWords")), ("two-words".into(), "two_words".into()));
+        assert_eq!(
+            (pascal("government-portal"), camel("government-portal")),
+            ("GovernmentPortal".into(), "governmentPortal".into())
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! Tables in the READMEs.
+
+use std::fmt::Write as _;
+
+use permisos_secrets_core::OPTIONS;
+use permisos_secrets_core::schema::{Definition, Field, Kind};
+
+use super::{Generated, definitions, pascal};
+
+pub(super) fn files() -> Vec<Generated> {
+    let (mut node, mut rust) = (String::new(), String::new());
+    for table in [(&mut node), (&mut rust)] {
+        table.push_str("| getter | secret | variables |\n|---|---|---|\n");
+    }
+    for (service, definition) in definitions() {
+        let id = service.as_str();
+        let optional = if definition.optional { " (optional)" } else { "" };
+        let rest = format!("`permisos/{{env}}/{}`{optional} | {} |\n", definition.id, variables(definition));
+        let _ = write!(node, "| `get{}Config()` | {rest}", pascal(id));
+        let _ = write!(rust, "| `{}()` | {rest}", id.replace('-', "_"));
+    }
+    let mut options = "| option | default | |\n|---|---|---|\n".to_owned();
+    // The driver's own are no user's.
+    for row in OPTIONS.iter().filter(|row| !["startedAt", "seed"].contains(&row.name)) {
+        let _ = writeln!(options, "| `{}` | {} | {} |", row.name, row.default, row.description);
+    }
+    let rust_options = options.clone();
+    options.push_str("| `env` | `process.env` | where to read variables |\n");
+    vec![
+        Generated::region("npm/secrets/README.md", "options", options),
+        Generated::region("crates/client/README.md", "options", rust_options),
+        Generated::region("npm/secrets/README.md", "services", node),
+        Generated::region("crates/client/README.md", "services", rust),
+    ]
+}
+
+/// The variables in words: a URL, or what stands in its place, and what goes with both.
+fn variables(definition: &Definition) -> String {
+    let quote = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
+    let Some(url) = definition.url else { return quote(definition.variables()) };
+    let is_single = |field: &&Field| !matches!(field.kind, Kind::Group(_));
+    let single: Vec<&str> =
+        definition.fields.iter().filter(is_single).filter_map(|it| it.variable.as_deref()).collect();
+    let both = definition.variables().into_iter().filter(|name| *name != url && !single.contains(name)).collect();
+    format!("`{url}`, or {}; {}", quote(single), quote(both))
+}
