@@ -9,7 +9,7 @@ use permisos_secrets::{ErrorKind, ExposeSecret, Secret, SecretString, Secrets};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::json;
 
-/// WhatsApp's API.
+/// The API of a messenger.
 #[derive(Secret)]
 #[secret(id = "whatsapp/api")]
 struct Whatsapp {
