@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use permisos_secrets::schema::{DatabaseConfig, Extra};
-use permisos_secrets::{ErrorKind, ExposeSecret, Secret, SecretString, Secrets};
+use permisos_secrets::{ErrorKind, ExposeSecret, Secret, SecretString, Secrets, Service};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::json;
 
-/// WhatsApp's API.
+/// The API of a messenger.
 #[derive(Secret)]
 #[secret(id = "whatsapp/api")]
 struct Whatsapp {
@@ -38,7 +38,13 @@ struct Other {
 
 fn secrets(variables: &[(&str, &str)]) -> Secrets {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Secrets::builder().environment("test").services(&[]).secret::<Whatsapp>().variables(variables).build().unwrap()
+    Secrets::builder()
+        .environment("test")
+        .services([Service::Database; 0])
+        .secret::<Whatsapp>()
+        .variables(variables)
+        .build()
+        .unwrap()
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub const OPTIONS: [OptionRow; 20] = [
     row(
         "source",
         "by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere",
-        "`aws`, `agent` (the AWS Secrets Manager Agent or the Lambda extension), `environment`",
+        "`aws`, `agent` (AWS's Workload Credentials Provider, once Secrets Manager Agent, or the Lambda extension), \
+         `environment`",
         || json!({ "enum": ["agent", "aws", "environment"] }),
     ),
     row(
@@ -66,9 +67,14 @@ pub const OPTIONS: [OptionRow; 20] = [
         "the regions, the primary first, then replicas",
         || json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true }),
     ),
-    row("endpointUrl", "AWS's own", "another endpoint, e.g. of a VPC or an emulator; may hold `{region}`", text),
+    row(
+        "endpointUrl",
+        "AWS's own",
+        "another endpoint, e.g. of a VPC, an emulator, or the agent on this machine; may hold `{region}`",
+        text,
+    ),
     row("profile", "the AWS configuration's", "a profile of the AWS configuration files", text),
-    row("roleArn", "none", "a role to assume", text),
+    row("roleArn", "none", "a role to assume, also behind the agent", text),
     row(
         "timeout",
         "5 s",

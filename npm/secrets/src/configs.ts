@@ -22,7 +22,7 @@ export interface DatabaseConfig {
     /** Certificate authorities to trust, as PEM text. */
     readonly ca?: string;
   };
-  /** `postgresql://user:password@host:port/database`, user and password percent-encoded; TLS is in `ssl`. */
+  /** `postgresql://user:password@host:port/database`, user and password percent-encoded; TLS is in `ssl`, since every driver spells it otherwise. */
   readonly url: string;
   /** Fields that the schema does not name. */
   readonly extra: Extra;

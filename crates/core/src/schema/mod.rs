@@ -32,10 +32,7 @@ pub use parse::SIZE_LIMIT;
 pub use permisos_secrets_derive::{Group, Secret};
 pub use record::{Entries, FieldValue, Record, Secret};
 pub use secret_url::SecretUrl;
-pub use services::{
-    Config, CustomConfig, CustomValue, DatabaseConfig, DatabaseSsl, EmailConfig, GovernmentPortalConfig,
-    MonitoringConfig, RedisConfig, RedisTls, SecurityConfig, StripeConfig,
-};
+pub use services::*;
 pub use template::template;
 pub use url::percent_encode;
 pub use values::{Entry, Extra, Seen, Value, Values, debug};

@@ -56,13 +56,11 @@ fn stale(workspace: &Workspace) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<(PathBuf, String)> = vec![];
     for Generated { file, region, text } in all()? {
         let path = workspace.root.join(&file);
-        let index = match files.iter().position(|(it, _)| *it == path) {
-            Some(index) => index,
-            None => {
-                files.push((path.clone(), std::fs::read_to_string(&path).unwrap_or_default()));
-                files.len() - 1
-            }
-        };
+        let known = files.iter().position(|(it, _)| *it == path);
+        let index = known.unwrap_or_else(|| {
+            files.push((path.clone(), std::fs::read_to_string(&path).unwrap_or_default()));
+            files.len() - 1
+        });
         let before = &files[index].1;
         files[index].1 = match region {
             Some(region) => replace(before, region, &text).with_context(|| file.clone())?,

@@ -1,5 +1,7 @@
 //! Lists of fields and services for conversions between core's types and others of the same shape.
 
+use std::fmt::Write as _;
+
 use super::{Generated, definitions, pascal, records, snake};
 
 pub(super) fn files() -> Vec<Generated> {
@@ -19,7 +21,7 @@ pub(super) fn files() -> Vec<Generated> {
             } else if name.ends_with("-config") {
                 names.push("extra".to_owned());
             }
-            text.push_str(&format!("            {} {{ {} }}\n", pascal(&name), names.join(" ")));
+            let _ = writeln!(text, "            {} {{ {} }}", pascal(&name), names.join(" "));
         }
     }
     text.push_str("        }\n    };\n}\n\n");
@@ -28,11 +30,10 @@ pub(super) fn files() -> Vec<Generated> {
          /// `Service Config getter get_getter_config \"What it is.\";`.\n\
          #[macro_export]\nmacro_rules! for_each_service {\n    ($with:ident) => {\n        $with! {\n",
     );
-    for (service, definition) in definitions() {
+    for (service, _) in definitions() {
         let (variant, getter) = (pascal(service.as_str()), service.as_str().replace('-', "_"));
         let title = service.title();
-        text.push_str(&format!("            {variant} {variant}Config {getter} get_{getter}_config {title:?};\n"));
-        let _ = definition;
+        let _ = writeln!(text, "            {variant} {variant}Config {getter} get_{getter}_config {title:?};");
     }
     text.push_str("        }\n    };\n}\n");
     vec![Generated::file("crates/core/src/schema/records.rs", text)]

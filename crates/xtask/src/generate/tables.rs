@@ -8,8 +8,8 @@ use permisos_secrets_core::schema::{Definition, Field, Kind};
 use super::{Generated, definitions, pascal};
 
 pub(super) fn files() -> Vec<Generated> {
-    let (mut node, mut rust) = (String::new(), String::new());
-    for table in [(&mut node), (&mut rust)] {
+    let (mut node, mut native) = (String::new(), String::new());
+    for table in [&mut node, &mut native] {
         table.push_str("| getter | secret | variables |\n|---|---|---|\n");
     }
     for (service, definition) in definitions() {
@@ -17,20 +17,20 @@ pub(super) fn files() -> Vec<Generated> {
         let optional = if definition.optional { " (optional)" } else { "" };
         let rest = format!("`permisos/{{env}}/{}`{optional} | {} |\n", definition.id, variables(definition));
         let _ = write!(node, "| `get{}Config()` | {rest}", pascal(id));
-        let _ = write!(rust, "| `{}()` | {rest}", id.replace('-', "_"));
+        let _ = write!(native, "| `{}()` | {rest}", id.replace('-', "_"));
     }
     let mut options = "| option | default | |\n|---|---|---|\n".to_owned();
     // The driver's own are no user's.
     for row in OPTIONS.iter().filter(|row| !["startedAt", "seed"].contains(&row.name)) {
         let _ = writeln!(options, "| `{}` | {} | {} |", row.name, row.default, row.description);
     }
-    let rust_options = options.clone();
+    let native_options = options.clone();
     options.push_str("| `env` | `process.env` | where to read variables |\n");
     vec![
         Generated::region("npm/secrets/README.md", "options", options),
-        Generated::region("crates/client/README.md", "options", rust_options),
+        Generated::region("crates/client/README.md", "options", native_options),
         Generated::region("npm/secrets/README.md", "services", node),
-        Generated::region("crates/client/README.md", "services", rust),
+        Generated::region("crates/client/README.md", "services", native),
     ]
 }
 

@@ -32,7 +32,7 @@ pub(super) fn files() -> Vec<Generated> {
     }
     let functions = functions.trim_end().to_owned() + "\n";
     let methods = methods.trim_end().to_owned() + "\n";
-    let list: String = getters.iter().map(|name| format!("  {name},\n")).collect();
+    let list = format!("  {},\n", getters.join(",\n  "));
     let (secrets, default, require) =
         ("npm/secrets/src/secrets.ts", "npm/secrets/src/default.ts", "npm/secrets/src/require.ts");
     vec![
