@@ -12,7 +12,7 @@ use crate::event::{Event, EventKind};
 use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
 use crate::health::{FetchCounts, Health};
 use crate::options::{Options, SourceKind};
-use crate::policy::{Clocks, Timestamp, UnixTime};
+use crate::policy::{CLOCK_INTERVAL, Clocks, Timestamp, UnixTime};
 use crate::sealed::Document;
 use crate::service::ServiceId;
 use crate::slot::{Slot, Surroundings};
@@ -65,7 +65,7 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     /// How often a driver has to look at the clocks while a fetch is under way.
-    pub const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+    pub const CLOCK_INTERVAL: Duration = CLOCK_INTERVAL;
 
     /// An engine that holds nothing yet; everything is due at once. With the environment as the source it is complete.
     pub fn new(options: Options, variables: Variables) -> Self {

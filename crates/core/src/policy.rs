@@ -3,6 +3,9 @@
 use std::ops::Add;
 use std::time::Duration;
 
+/// How often a driver has to look at the clocks while a fetch is under way.
+pub(crate) const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
+
 use fastrand::Rng;
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -6,13 +6,12 @@ use std::time::Duration;
 use fastrand::Rng;
 use secrecy::ExposeSecret;
 
-use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::event::EventKind;
 use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
 use crate::options::{Options, SourceKind};
-use crate::policy::{Backoff, Timestamp, UnixTime, milliseconds};
+use crate::policy::{Backoff, CLOCK_INTERVAL, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Definition, Parsed};
 use crate::sealed::{Item, Sealed};
 use crate::service::{Service, ServiceId};
@@ -23,7 +22,7 @@ use crate::variables::Variables;
 const FORCED_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A driver that comes so late after a value's end was stopped meanwhile: one that runs comes on time.
-const LATE: Duration = Engine::CLOCK_INTERVAL;
+const LATE: Duration = CLOCK_INTERVAL;
 
 /// What the engine knows of one secret.
 pub(crate) struct Slot {
