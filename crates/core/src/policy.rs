@@ -3,11 +3,11 @@
 use std::ops::Add;
 use std::time::Duration;
 
-/// How often a driver has to look at the clocks while a fetch is under way.
-pub(crate) const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
-
 use fastrand::Rng;
 use serde::{Deserialize, Serialize, Serializer};
+
+/// How often a driver has to look at the clocks while a fetch is under way.
+pub(crate) const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Milliseconds on the driver's monotonic clock. Zero is any moment before the engine was made.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
