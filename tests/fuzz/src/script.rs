@@ -189,7 +189,10 @@ impl World {
         }
         let health = self.engine.health(now);
         for service in health.services.iter().filter(|service| service.origin == Some(Origin::Snapshot)) {
-            assert!(service.age.unwrap().as_millis() < (TTL + STALE_IF_ERROR).into(), "a restart makes no value younger");
+            assert!(
+                service.age.unwrap().as_millis() < (TTL + STALE_IF_ERROR).into(),
+                "a restart makes no value younger"
+            );
         }
     }
 }
