@@ -106,7 +106,7 @@ pub(crate) fn names(data: &[u8]) {
     }
     if let Ok(id) = SecretId::parse(text) {
         assert_eq!(id.to_string(), text);
-        let _ = id.resource();
+        let _ = id.resource("us-gov-west-1");
     }
     if let Ok(environment) = Environment::parse(text) {
         assert!(!environment.as_str().contains('/'));
