@@ -236,7 +236,7 @@ impl IntoWit for core::Read {
     }
 }
 
-impl IntoWit for core::Snapshot {
+impl IntoWit for core::ServiceState {
     type Wit = wit::Snapshot;
 
     fn into_wit(self) -> wit::Snapshot {

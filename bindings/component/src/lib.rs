@@ -37,7 +37,7 @@ struct Resource(RefCell<Engine>);
 
 impl Resource {
     fn config(&self, service: &ServiceId, now: u64) -> Result<Config, Error> {
-        let snapshot = self.0.borrow().snapshot(service);
+        let snapshot = self.0.borrow().state(service);
         let snapshot = snapshot.ok_or_else(|| permisos_secrets_core::Error::not_configured(service))?;
         Ok(snapshot.config(Timestamp(now))?)
     }
@@ -113,7 +113,7 @@ impl GuestEngine for Resource {
     }
 
     fn snapshot(&self, service: wit::ServiceId) -> Option<Snapshot> {
-        self.0.borrow().snapshot(&service.into()).map(IntoWit::into_wit)
+        self.0.borrow().state(&service.into()).map(IntoWit::into_wit)
     }
 
     fn restore(&self, now: u64, text: String) {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::credentials::Chain;
-use crate::reach::{SecondAttempt, describe, reach};
+use crate::setup::{SecondAttempt, describe, set_up};
 use crate::signed::Signed;
 use crate::table;
 
@@ -136,7 +136,7 @@ pub struct Stored {
 
 /// What a new secret is given besides its value.
 #[derive(Clone, Debug, Default)]
-pub struct Making {
+pub struct SecretAttributes {
     /// What the secret is for; none: as it is.
     pub description: Option<String>,
     /// The customer's own KMS key; none: AWS's for Secrets Manager, or as it is.
@@ -273,11 +273,16 @@ impl Admin {
     }
 
     /// Creates a secret; answers its version.
-    pub async fn create(&self, secret: &SecretId, text: &SecretString, making: &Making) -> Result<String, Error> {
+    pub async fn create(
+        &self,
+        secret: &SecretId,
+        text: &SecretString,
+        attributes: &SecretAttributes,
+    ) -> Result<String, Error> {
         let clients = self.clients().await?;
         let request = clients.secrets.create_secret().name(secret.as_str());
-        let request = request.set_description(making.description.clone());
-        let request = request.set_kms_key_id(making.kms_key.clone()).set_tags(Some(tags(&making.tags)));
+        let request = request.set_description(attributes.description.clone());
+        let request = request.set_kms_key_id(attributes.kms_key.clone()).set_tags(Some(tags(&attributes.tags)));
         let answer = request.secret_string(text.expose_secret()).send().await;
         let answer = answer.map_err(|error| clients.error("secretsmanager:CreateSecret", Some(secret), &error))?;
         Ok(answer.version_id.as_deref().map(table::sanitised).unwrap_or_default())
@@ -293,9 +298,9 @@ impl Admin {
     }
 
     /// Sets description, KMS key and tags of a secret that exists; removes no tag.
-    pub async fn update(&self, secret: &SecretId, making: &Making) -> Result<(), Error> {
+    pub async fn update(&self, secret: &SecretId, attributes: &SecretAttributes) -> Result<(), Error> {
         let clients = self.clients().await?;
-        let Making { description, kms_key, tags: tagged } = making;
+        let SecretAttributes { description, kms_key, tags: tagged } = attributes;
         if description.is_some() || kms_key.is_some() {
             let request = clients.secrets.update_secret().secret_id(secret.as_str());
             let answer = request.set_description(description.clone()).set_kms_key_id(kms_key.clone()).send().await;
@@ -369,23 +374,23 @@ impl Admin {
         let Inner { connection, clients } = &*self.0;
         let make = || async {
             let region = connection.regions.first().map(String::as_str);
-            let mut reached = Box::pin(reach(connection, region, None)).await.map_err(plain)?;
-            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&reached.config);
-            let mut sts = aws_sdk_sts::config::Builder::from(&reached.config);
-            if let Some(url) = &reached.endpoint_url {
+            let mut setup = Box::pin(set_up(connection, region, None)).await.map_err(plain)?;
+            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&setup.config);
+            let mut sts = aws_sdk_sts::config::Builder::from(&setup.config);
+            if let Some(url) = &setup.endpoint_url {
                 secrets = secrets.endpoint_url(url);
             }
             // AWS's own endpoints serve one service each: that of Secrets Manager is none for the others.
-            reached.endpoint_url = reached.endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
-            if let Some(url) = &reached.endpoint_url {
+            setup.endpoint_url = setup.endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
+            if let Some(url) = &setup.endpoint_url {
                 sts = sts.endpoint_url(url);
             }
             Ok(Clients {
                 secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.retry_classifier(SecondAttempt).build()),
                 sts: aws_sdk_sts::Client::from_conf(sts.retry_classifier(SecondAttempt).build()),
-                signed: Signed::new(connection, &reached),
-                region: reached.region,
-                credentials: reached.credentials,
+                signed: Signed::new(connection, &setup),
+                region: setup.region,
+                credentials: setup.credentials,
             })
         };
         let clients = clients.get_or_try_init(make).await?;

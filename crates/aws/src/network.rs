@@ -1,4 +1,4 @@
-//! How servers are reached: through which proxy, trusting which certificates, and why one was not. One client for AWS,
+//! How servers are setup: through which proxy, trusting which certificates, and why one was not. One client for AWS,
 //! one for what is on this machine or beside it (instance and container metadata), which no proxy may come between.
 
 use std::collections::HashMap;

@@ -269,7 +269,7 @@ impl Driver {
     fn publish_changed(&self, engine: &mut dyn DrivenEngine) -> Vec<ServiceId> {
         let mut changed = vec![];
         while let Some(service) = engine.poll_changed() {
-            if let Some(snapshot) = engine.snapshot(&service) {
+            if let Some(snapshot) = engine.state(&service) {
                 self.published.put(snapshot);
                 changed.push(service);
             }

@@ -23,12 +23,12 @@ mod engine {
 mod published {
     use std::sync::Mutex;
 
-    use permisos_secrets_core::{ServiceId, Snapshot};
+    use permisos_secrets_core::{ServiceId, ServiceState};
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
     /// Every snapshot of one service, and which is the latest.
     pub(crate) struct Published {
-        all: Mutex<Vec<Snapshot>>,
+        all: Mutex<Vec<ServiceState>>,
         count: AtomicUsize,
     }
 
@@ -37,7 +37,7 @@ mod published {
             Self { all: Mutex::default(), count: AtomicUsize::new(0) }
         }
 
-        pub(crate) fn put(&self, snapshot: Snapshot) {
+        pub(crate) fn put(&self, snapshot: ServiceState) {
             let count = {
                 let mut all = self.all.lock().unwrap();
                 all.push(snapshot);
@@ -46,7 +46,7 @@ mod published {
             self.count.store(count, Ordering::SeqCst);
         }
 
-        pub(crate) fn with<T>(&self, _service: &ServiceId, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        pub(crate) fn with<T>(&self, _service: &ServiceId, read: impl FnOnce(&ServiceState) -> T) -> Option<T> {
             let count = self.count.load(Ordering::SeqCst);
             let latest = self.all.lock().unwrap().get(count.checked_sub(1)?).cloned();
             latest.as_ref().map(read)

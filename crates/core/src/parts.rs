@@ -1,10 +1,10 @@
 //! Taking apart and putting together again, for an engine in a sandbox alone: its errors and states cross a boundary as
 //! their parts. The feature of this module's name is for the component and its host; no application sees it.
 
+use crate::engine::state::{Held, ServiceState};
 use crate::error::{Details, Error, ErrorKind, Violation};
 use crate::schema::Config;
 use crate::service::ServiceId;
-use crate::snapshot::{Held, Snapshot};
 
 impl Error {
     /// An error put together again from its parts, where it came out of a sandbox.
@@ -26,7 +26,7 @@ impl Error {
     }
 }
 
-impl Snapshot {
+impl ServiceState {
     /// The next state of the same service, put together where it came out of a sandbox. Its reads are counted on.
     #[must_use]
     pub fn succeeded_by(&self, held: Option<Held>, fallback: Option<Config>, failure: Option<Error>) -> Self {

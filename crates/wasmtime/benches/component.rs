@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use permisos_secrets::{DrivenEngine, Secrets, Service, ServiceId};
-use permisos_secrets_core::{Snapshot, Timestamp};
+use permisos_secrets_core::{ServiceState, Timestamp};
 use permisos_secrets_wasmtime::{Sandbox, SandboxedEngine};
 use serde_json::{Map, Value};
 
@@ -45,7 +45,7 @@ fn main() {
     let sandboxed = Secrets::builder().options(options("environment")).variables(variables.clone());
     let sandboxed = sandboxed.engine(sandbox.engine()).build().unwrap();
     let mut engine: SandboxedEngine = sandbox.open(&options("environment"), &variables).unwrap();
-    let snapshot: Snapshot = engine.snapshot(&database).unwrap();
+    let snapshot: ServiceState = engine.state(&database).unwrap();
 
     let figures = [
         ("a read, native", median(10_000, || drop(black_box(native.database().unwrap())))),

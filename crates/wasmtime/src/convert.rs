@@ -319,7 +319,7 @@ pub(crate) fn read(service: &core::ServiceId, it: wit::Read) -> Result<core::Rea
 }
 
 /// The next state after the last one.
-pub(crate) fn snapshot(it: wit::Snapshot, last: &core::Snapshot) -> Result<core::Snapshot, Error> {
+pub(crate) fn snapshot(it: wit::Snapshot, last: &core::ServiceState) -> Result<core::ServiceState, Error> {
     let wit::Snapshot { held: good, fallback, failure } = it;
     let config = |it| config_of(&last.service, it);
     let held = |wit::Held { config: it, previous, version_id, origin, fresh_until, usable_until }| {

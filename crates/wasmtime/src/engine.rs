@@ -5,7 +5,7 @@ use std::fs;
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use permisos_secrets_core::{
-    Connection, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, Snapshot,
+    Connection, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, ServiceState,
     SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
 };
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub struct SandboxedEngine {
     snapshot_file: Option<SnapshotFile>,
     services: Vec<ServiceId>,
     /// The latest of each service: their reads are counted here, where they happen.
-    snapshots: HashMap<ServiceId, Snapshot>,
+    snapshots: HashMap<ServiceId, ServiceState>,
     /// The fetches under way.
     flights: HashMap<FetchId, Vec<(ServiceId, Stage)>>,
     /// The last health that the component reported, for when it is gone.
@@ -76,7 +76,7 @@ impl SandboxedEngine {
         let services = running.call(|engine, store, this| engine.call_services(store, this))?;
         let health = running.call(|engine, store, this| engine.call_health(store, this, 0))?;
         let services: Vec<_> = services.into_iter().map(ServiceId::from_wit).collect();
-        let empty = |service: &ServiceId| (service.clone(), Snapshot::empty(service.clone()));
+        let empty = |service: &ServiceId| (service.clone(), ServiceState::empty(service.clone()));
         Ok(Self {
             source: SourceKind::from_wit(source),
             connection: Connection::from_wit(connection),
@@ -242,7 +242,7 @@ impl DrivenEngine for SandboxedEngine {
         self.follow(|engine, store, this| engine.call_poll_changed(store, this)).ok()?.map(ServiceId::from_wit)
     }
 
-    fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
+    fn state(&mut self, service: &ServiceId) -> Option<ServiceState> {
         let last = self.snapshots.get(service)?.clone();
         let id = service.clone().into_wit();
         let answer = self.follow(|engine, store, this| engine.call_snapshot(store, this, &id));

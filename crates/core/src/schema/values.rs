@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 use zeroize::Zeroizing;
 
-use super::wiped::{Wiped, exact_json};
+use super::zeroizing::{ZeroizingJson, exact_json};
 
 const REDACTED: &str = "[REDACTED]";
 
@@ -144,11 +144,11 @@ impl Values {
 
 /// The fields of a payload that its definition does not name. Kept, handed out, redacted. Cloning shares them.
 #[derive(Clone)]
-pub struct Extra(Arc<Wiped>);
+pub struct Extra(Arc<ZeroizingJson>);
 
 impl Extra {
     pub(crate) fn new(fields: Map<String, Json>) -> Self {
-        Self(Arc::new(Wiped(Json::Object(fields))))
+        Self(Arc::new(ZeroizingJson(Json::Object(fields))))
     }
 
     /// The fields' names.
@@ -192,7 +192,7 @@ impl fmt::Debug for Extra {
 pub struct Entry<'a> {
     pub(crate) name: &'a str,
     /// Whether it is no secret.
-    pub(crate) shown: bool,
+    pub(crate) visible: bool,
     pub(crate) seen: Seen<'a>,
 }
 
@@ -214,7 +214,7 @@ pub enum Seen<'a> {
 
 impl<'a> Entry<'a> {
     pub(crate) fn secret(name: &'a str, seen: Seen<'a>) -> Self {
-        Self { name, shown: false, seen }
+        Self { name, visible: false, seen }
     }
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn exposed_json(entries: &[Entry<'_>]) -> Zeroizing<String> {
     exact_json(&Shape { entries, exposes: true })
 }
 
-/// The shape of the config as JSON: every value redacted that is not `shown`.
+/// The shape of the config as JSON: every value redacted that is not `visible`.
 pub(crate) fn redacted_json(entries: &[Entry<'_>]) -> String {
     exact_json(&Shape { entries, exposes: false }).to_string()
 }
@@ -242,8 +242,8 @@ struct Shape<'a> {
 impl Serialize for Shape<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(self.entries.len()))?;
-        for Entry { name, shown, seen } in self.entries {
-            let exposes = self.exposes || *shown;
+        for Entry { name, visible, seen } in self.entries {
+            let exposes = self.exposes || *visible;
             match seen {
                 // What is shown in it is shown in its place.
                 Seen::Group(entries) => object.serialize_entry(name, &Self { entries, exposes: self.exposes })?,

@@ -4,9 +4,9 @@ use permisos_secrets_derive::Secret;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Rule;
+use crate::reader::Fields;
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
-use crate::schema::fields::Fields;
 use crate::schema::values::{Extra, Value, Values};
 
 /// Keys that sign sessions and tokens, with those of before a rotation while they are still honoured.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::engine::health::{FetchCount, Health, Status};
+use crate::engine::state::{Origin, ReadCounts};
 use crate::error::ErrorKind;
-use crate::health::{FetchCount, Health, Status};
 use crate::options::SourceKind;
-use crate::policy::{Freshness, milliseconds};
-use crate::snapshot::{Origin, ReadCounts};
+use crate::policy::Freshness;
+use crate::time::milliseconds;
 
 /// A metric. Names, units and suffixes are [those that Prometheus asks for](https://prometheus.io/docs/practices/naming/).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

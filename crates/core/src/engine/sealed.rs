@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::fetch::Payload;
 use crate::name::SecretId;
-use crate::policy::UnixTime;
 use crate::schema::exact_json;
 use crate::service::ServiceId;
+use crate::source::Payload;
+use crate::time::UnixTime;
 
 /// Changes with the document's shape: what another version wrote is not guessed at.
 const FORMAT: u32 = 1;

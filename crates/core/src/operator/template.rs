@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
+use crate::schema::{DefaultValue, Definition, Field, Kind, Need, Text};
 
 /// The payload of a secret to fill in: JSON with a comment line above each field.
 pub fn template(definition: &Definition) -> String {
