@@ -30,9 +30,19 @@ pub fn run_tool(command_line: Vec<String>) -> u8 {
     permisos_secrets_cli::run(command_line)
 }
 
-/// Whether an error's SQLSTATE says that a database login failed.
+/// What an error, or one that it wraps, says of itself.
+#[napi(object)]
+pub struct NativeReported {
+    /// Its code, of whatever kind; empty where it has none.
+    pub code: String,
+    /// Its message.
+    pub message: String,
+}
+
+/// Whether a database login failed in a way that another password may heal, by what an error and all that it wraps say.
 #[napi]
 #[must_use]
-pub fn is_login_failure(code: String) -> bool {
-    permisos_secrets_core::LoginRetry::is_login_failure(&code)
+pub fn is_login_failure(reported: Vec<NativeReported>) -> bool {
+    let reported = reported.iter().map(|it| (it.code.as_str(), it.message.as_str()));
+    permisos_secrets_core::LoginRetry::is_login_failure(reported)
 }

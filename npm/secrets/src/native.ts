@@ -6,7 +6,7 @@ import { join } from 'node:path';
 /** What `bindings/node` exports: documents are JSON. */
 export interface Native {
   variableNames(options: string): string[];
-  isLoginFailure(code: string): boolean;
+  isLoginFailure(reported: { code: string; message: string }[]): boolean;
   runTool(commandLine: string[]): number;
   openSecrets(
     options: string,

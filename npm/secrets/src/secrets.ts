@@ -13,6 +13,7 @@ import type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents } fr
 import { native, type NativeSecrets } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { seal } from './redact.js';
+import { reported } from './reported.js';
 
 /** A config with where it came from. */
 export interface SecretRead<Config = unknown> {
@@ -198,7 +199,9 @@ export class Secrets extends EventEmitter<SecretsEvents> {
 
   /**
    * Runs work that logs in to the database. If the login fails because the password was just rotated (SQLSTATE `28P01`
-   * or `28000`), refreshes the secret and runs it again, for `budgetMs` at most. Any other error passes untouched.
+   * or `28000`, also behind PgBouncer, and in the errors of Sequelize, TypeORM, Prisma, Knex or your own around it),
+   * refreshes the secret and runs it again, for `budgetMs` at most. Any other error passes untouched at once, and so does
+   * a login that no password can heal, such as one without TLS where `pg_hba.conf` requires it.
    */
   async withDatabaseRetry<T>(
     work: (config: DatabaseConfig) => Promise<T>,
@@ -210,7 +213,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
       try {
         return await work(config);
       } catch (error) {
-        if (!isLoginFailure(error)) throw error;
+        if (!native.isLoginFailure(reported(error))) throw error;
         let next = 'refresh';
         while (next !== 'retry') {
           const { step, waitMs = 0 } = retry.next(versionId ?? null, this.read('database').versionId ?? null);
@@ -338,16 +341,6 @@ function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): R
 
 function idOf(service: ServiceLike): string {
   return typeof service === 'string' ? service : service.id;
-}
-
-/** PostgreSQL drivers put the SQLSTATE into `code`, wrappers put their error into `cause`. */
-function isLoginFailure(error: unknown): boolean {
-  for (let depth = 0, it = error; depth < 5 && typeof it === 'object' && it !== null; depth++) {
-    const { code, cause } = it as { code?: unknown; cause?: unknown };
-    if (typeof code === 'string' && native.isLoginFailure(code)) return true;
-    it = cause;
-  }
-  return false;
 }
 
 /** A listener that throws must neither end the application nor keep other listeners from the event. */

@@ -1,10 +1,13 @@
 // The vectors of the repository, on the addon's engine. The format: tests/vectors/README.md.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Secrets } from '@permisos/secrets';
 
 const VECTORS = process.env.PERMISOS_VECTORS;
 assert.ok(VECTORS, 'PERMISOS_VECTORS names the folder of the vectors');
@@ -38,6 +41,48 @@ for (const file of readdirSync(join(VECTORS, 'scripts'))) {
       }
     });
   }
+}
+
+test('a login that another password may heal is made again, whatever wraps its error', async (t) => {
+  const text = JSON.stringify({ host: 'db', database: 'app', username: 'app', password: 'p4ss-Word-1' });
+  const value = { ARN: 'x', Name: 'x', SecretString: text, VersionId: '0'.repeat(32), CreatedDate: 1 };
+  const server = createServer((_, response) => response.end(JSON.stringify(value))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  process.env.AWS_ACCESS_KEY_ID = process.env.AWS_SECRET_ACCESS_KEY = 'testing';
+  const endpointUrl = `http://127.0.0.1:${server.address().port}`;
+  const secrets = await Secrets.open({ source: 'aws', services: ['database'], region: 'us-east-1', endpointUrl, env: {} });
+  t.after(() => {
+    secrets.close();
+    server.close();
+    server.closeAllConnections();
+  });
+  for (const file of readdirSync(join(VECTORS, 'logins'))) {
+    for (const { rule, error, retried } of load('logins', file)) {
+      for (const thrown of [error, errorOf(error)]) {
+        const done = secrets.withDatabaseRetry(() => Promise.reject(thrown), { budgetMs: 20 });
+        const told = done.then(assert.fail, (error) => assert.equal(error, thrown, rule)).then(() => false);
+        // What is not tried again is told before anything else happens.
+        assert.equal(await Promise.race([told, new Promise((later) => setImmediate(later, true))]), retried, rule);
+        await told;
+      }
+    }
+  }
+  const circle = Object.assign(new Error('a circle'), { code: '42601' });
+  circle.cause = circle;
+  Object.defineProperty(circle, 'thrown', { get: () => assert.fail('a getter') });
+  for (const odd of [circle, null, undefined, 'text', 5]) {
+    await secrets.withDatabaseRetry(() => Promise.reject(odd)).then(assert.fail, (error) => assert.equal(error, odd));
+  }
+});
+
+/** As drivers throw them: with a class, a stack, and members that are not listed. */
+function errorOf({ message, errors, ...members }) {
+  const error = errors ? new AggregateError(errors.map(errorOf), message) : new Error(message);
+  for (const [name, value] of Object.entries(members)) {
+    const isError = typeof value === 'object' && name !== 'meta';
+    Object.defineProperty(error, name, { value: isError ? errorOf(value) : value, enumerable: name !== 'cause' });
+  }
+  return error;
 }
 
 // For the table of `cargo xtask test`: vectors by runtimes.

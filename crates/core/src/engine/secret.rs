@@ -619,7 +619,8 @@ impl TrackedSecret {
             }
             ErrorKind::NotFound => format!(
                 "create it in that region (aws secretsmanager create-secret --name {} --secret-string \
-                 file://secret.json), restore it if it is scheduled for deletion, or give its name in `secretIds`",
+                 file://secret.json), restore it if it is scheduled for deletion, put a value into it if it has none, or \
+                 give its name in `secretIds`",
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),
