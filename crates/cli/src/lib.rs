@@ -4,6 +4,7 @@ mod commands;
 mod context;
 mod dates;
 mod dotenv;
+mod group;
 mod hcl;
 mod mask;
 mod output;
