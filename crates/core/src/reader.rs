@@ -41,7 +41,7 @@ pub struct Fields<'a, 'f> {
     object: &'a Map<String, Value>,
     path: String,
     taken: Vec<String>,
-    /// The fields that nobody asked for in the objects below.
+    /// The unknown fields of the objects below.
     below: Vec<(String, Vec<(&'a String, &'a Value)>)>,
     pub(crate) problems: &'f mut Problems<'a>,
 }
@@ -221,14 +221,14 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.object.iter().filter(|(name, _)| !self.taken.contains(name))
     }
 
-    /// The fields that nobody asked for, those in the objects below under the object's name.
+    /// The unknown fields, those in the objects below under the object's name.
     pub(crate) fn rest(&self) -> Map<String, Value> {
         let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
         let below = self.below.iter().map(|(name, rest)| (name.clone(), rest.iter().copied().map(owned).collect()));
         self.unasked().map(owned).chain(below).collect()
     }
 
-    /// Ends with a violation for each field that nobody asked for, with the near name.
+    /// Ends with a violation for each unknown field, with the near name.
     pub(crate) fn deny_rest(&mut self, what: &str) {
         let unknown: Vec<&str> = self.unasked().map(|(name, _)| name.as_str()).collect();
         for name in unknown {

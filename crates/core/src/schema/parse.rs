@@ -31,7 +31,7 @@ pub(crate) fn parse_payload(
     if text.len() > SIZE_LIMIT {
         return refuse(Rule::MaxSize, format!("is longer than the {SIZE_LIMIT} bytes that Secrets Manager stores"));
     }
-    // serde_json's message may quote the payload: only the place is told.
+    // serde_json's message may quote the payload: only the place is reported.
     let mut value = match serde_json::from_str(text) {
         Ok(value) => ZeroizingJson(value),
         Err(error) => {
