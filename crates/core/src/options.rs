@@ -81,8 +81,13 @@ impl Options {
         options: &Map<String, Value>,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(Self, Variables), Error> {
-        let mut problems =
-            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut problems = Problems {
+            violations: vec![],
+            warnings: vec![],
+            variable: &|_| None,
+            forbids_placeholders: false,
+            is_custom: false,
+        };
         let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
         let variables = Variables::new(variables, &custom);
@@ -144,8 +149,13 @@ impl Options {
 
     /// The names of the variables to ask the environment for, before the options are checked.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
-        let mut problems =
-            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut problems = Problems {
+            violations: vec![],
+            warnings: vec![],
+            variable: &|_| None,
+            forbids_placeholders: false,
+            is_custom: false,
+        };
         let custom = read_custom(&mut Fields::new(options, &mut problems));
         Variables::known(&custom).into_iter().map(str::to_owned).collect()
     }
