@@ -51,6 +51,8 @@ pub struct Options {
     pub started_at: UnixTime,
     /// Seeds lifetimes and waits. Give each process its own, or a fleet moves in step.
     pub seed: u64,
+    /// Why AWS is not asked, where nobody said so by the option `source`.
+    pub(crate) why_not_aws: Option<String>,
 }
 
 /// Where values come from.
@@ -104,6 +106,7 @@ impl Options {
     fn read(fields: &mut Fields<'_, '_>, custom: Vec<Definition>, variables: &Variables) -> Option<Self> {
         let environment = read_environment(fields, variables);
         let source = read_source(fields, variables, environment.as_ref());
+        let why_not_aws = source.and_then(|source| why_not_aws(source, fields, variables, environment.as_ref()));
         let services = read_services(fields);
         let prefix = read_prefix(fields);
         let secret_ids = match (&environment, &prefix) {
@@ -135,7 +138,14 @@ impl Options {
             connection,
             started_at: UnixTime(started_at),
             seed,
+            why_not_aws,
         })
+    }
+
+    /// Why AWS is not asked, and what to give so that it is; none where it is asked, or the option `source` says
+    /// otherwise.
+    pub fn why_not_aws(&self) -> Option<&str> {
+        self.why_not_aws.as_deref()
     }
 
     /// Options from the text of a JSON document. The error does not quote it.
@@ -232,6 +242,28 @@ fn read_source(
         };
     }
     environment.map(|it| if it.defaults_to_aws() { SourceKind::Aws } else { SourceKind::Environment })
+}
+
+fn why_not_aws(
+    source: SourceKind,
+    fields: &Fields<'_, '_>,
+    variables: &Variables,
+    environment: Option<&Environment>,
+) -> Option<String> {
+    if source != SourceKind::Environment || fields.has("source") {
+        return None;
+    }
+    let reason = match variables.get("USE_SECRETS_MANAGER") {
+        Some(_) => "the variable USE_SECRETS_MANAGER says so".to_owned(),
+        None => format!(
+            "the environment is called {}, and without a word only production and staging read it",
+            environment?
+        ),
+    };
+    Some(format!(
+        "AWS Secrets Manager was not asked, because {reason}; to read it, give the option `source` \"aws\" (--source aws) or \
+         the variable USE_SECRETS_MANAGER=true"
+    ))
 }
 
 fn read_services(fields: &mut Fields<'_, '_>) -> Vec<Service> {

@@ -364,7 +364,10 @@ fn look_up(
         let file = Variables::names_file(name).then(|| fs::read_to_string(&value).ok()).flatten();
         Some(wit::Variable { name: name.clone(), value, file })
     };
-    known.intersection(&asked).filter_map(variable).collect()
+    // Of others the engine gets the names alone: one may be what a missing variable is called.
+    let others = variables.iter().filter(|(name, value)| !value.is_empty() && !known.contains(*name));
+    let others = others.map(|(name, _)| wit::Variable { name: name.clone(), value: String::new(), file: None });
+    known.intersection(&asked).filter_map(variable).chain(others).collect()
 }
 
 fn wipe(variables: &mut [wit::Variable]) {

@@ -326,7 +326,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 }
 
-/** The values of these variables. */
+/** The values of these variables, and the names alone of others that are set: one may be what a missing one is called. */
 function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): Record<string, string> {
   const isObject = typeof env === 'object';
   const given = names.filter((name) => isObject && Object.hasOwn(env, name) && env[name] !== undefined && env[name] !== null);
@@ -336,7 +336,8 @@ function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): R
     if (!isObject) violations.push({ path: '/env', rule: 'type', message: 'must be an object of strings' });
     throw failure('SECRETS_CONFIG_INVALID', 'the options are not valid', violations);
   }
-  return Object.fromEntries(given.map((name) => [name, env[name] as string]));
+  const others = Object.keys(env).filter((name) => env[name] && !names.includes(name));
+  return Object.fromEntries([...others.map((name) => [name, '']), ...given.map((name) => [name, env[name] as string])]);
 }
 
 function idOf(service: ServiceLike): string {

@@ -146,7 +146,7 @@ impl TrackedSecret {
             Err(error) => {
                 let violations = error.violations().to_vec();
                 context.events.push(EventKind::Invalid { version_id: None, violations });
-                self.failure = Some(error);
+                self.failure = Some(error.explained(context.options.why_not_aws()));
             }
         }
     }

@@ -10,6 +10,7 @@ mod custom;
 mod definition;
 mod environment;
 mod json_schema;
+pub(crate) mod near;
 mod parse;
 pub(crate) mod placeholder;
 mod record;
