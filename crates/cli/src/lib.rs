@@ -7,6 +7,7 @@ mod dotenv;
 mod group;
 mod hcl;
 mod mask;
+mod node_env;
 mod output;
 mod prompt;
 

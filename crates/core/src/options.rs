@@ -1,6 +1,6 @@
 //! Options: one schema for every runtime. JSON in, every violation out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::CachePolicy;
 use crate::reader::{Fields, Problems, boolean_word, nearest};
+use crate::schema::near::near;
 use crate::schema::{DatabaseDefaults, Definition};
 use crate::service::{Service, ServiceId};
 use crate::time::{Timestamp, UnixTime};
@@ -168,6 +169,14 @@ impl Options {
         };
         let custom = read_custom(&mut Fields::new(options, &mut problems));
         Variables::known(&custom).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Of these names, those that a missing variable may be called instead: for a host that hands in no others.
+    pub fn near_names<'n>(options: &Map<String, Value>, set: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+        let known = Self::variable_names(options);
+        let set: Vec<&str> = set.into_iter().filter(|name| !known.iter().any(|known| known == name)).collect();
+        let near: BTreeSet<&str> = known.iter().filter_map(|known| near(known, set.iter().copied())).collect();
+        near.into_iter().collect()
     }
 
     /// Whether values are sealed on disk: what the environment holds is not.

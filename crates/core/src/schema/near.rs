@@ -7,12 +7,12 @@ const SAME: [&[&str]; 16] = [
     &["API_KEY", "API_TOKEN", "KEY", "SECRET", "SECRET_KEY", "TOKEN"],
     &["DATADOG", "DD"],
     &["DB", "DATABASE", "PG", "POSTGRES", "POSTGRESQL"],
-    &["DB_NAME", "DATABASE", "DB", "DB_DATABASE"],
     &["DSN", "URI", "URL"],
     &["EMAIL", "MAIL", "SES", "SMTP"],
     &["FROM", "FROM_ADDRESS", "FROM_EMAIL", "SENDER"],
     &["GOVT", "GOV", "GOVERNMENT"],
     &["HOST", "HOSTNAME", "SERVER"],
+    &["NAME", "DATABASE", "DB", "DBNAME"],
     &["NEW_RELIC", "NEWRELIC"],
     &["PASSWORD", "PASS", "PASSWD", "PWD"],
     &["PRIVATE", "API", "SECRET"],
@@ -64,10 +64,18 @@ fn otherwise(name: &str) -> Vec<String> {
 }
 
 /// Of the names that are set, the one that most likely means this variable: a synonym, or a mistyped one.
-pub(crate) fn near<'n>(variable: &str, set: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
+pub(crate) fn near<'n>(variable: &str, set: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let synonyms = synonyms(variable);
-    let is_mistyped = |name: &&str| strsim::normalized_damerau_levenshtein(name, variable) >= MISTYPED;
-    set.clone().find(|name| synonyms.contains(*name)).or_else(|| set.clone().find(is_mistyped))
+    let mut mistyped = None;
+    for name in set {
+        if synonyms.contains(name) {
+            return Some(name);
+        }
+        if strsim::normalized_damerau_levenshtein(name, variable) >= MISTYPED {
+            mistyped = Some(name);
+        }
+    }
+    mistyped
 }
 
 #[cfg(test)]
@@ -105,7 +113,7 @@ mod tests {
             // Mistyped.
             ("STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOK_SECRET"),
         ] {
-            assert_eq!(near(variable, [said].into_iter()), Some(said), "{variable}");
+            assert_eq!(near(variable, [said]), Some(said), "{variable}");
         }
     }
 
@@ -119,7 +127,7 @@ mod tests {
             ("EMAIL_USER", "EMAIL_FROM"),
             ("DB_USER", "USER"),
         ] {
-            assert_eq!(near(variable, [other].into_iter()), None, "{variable}");
+            assert_eq!(near(variable, [other]), None, "{variable}");
         }
         let most = ["DB_NAME", "INTERNAL_API_KEY", "STRIPE_WEBHOOK_SECRET"].map(|it| synonyms(it).len());
         assert!(most.iter().all(|count| *count < 250), "{most:?}");
