@@ -143,6 +143,10 @@ fn forms(c: char) -> Vec<Vec<u8>> {
         let bytes: Vec<u8> = c.to_string().into_bytes();
         let each = |escape: fn(u8) -> String| bytes.iter().map(|&byte| escape(byte)).collect::<Vec<_>>().concat();
         forms.extend([each(|byte| format!("%{byte:02X}")), each(|byte| format!("%{byte:02x}"))]);
+        // A language's text of bytes, and a shell's.
+        if !c.is_ascii() {
+            forms.extend([each(|byte| format!("\\x{byte:02x}")), each(|byte| format!("\\{byte:03o}"))]);
+        }
         // Encoded twice.
         forms.extend([each(|byte| format!("%25{byte:02X}")), each(|byte| format!("%25{byte:02x}"))]);
         let units: Vec<u16> = c.encode_utf16(&mut [0; 2]).to_vec();
@@ -255,6 +259,8 @@ mod tests {
             "p%2522ss%255Cw%2527rd%252F%25C3%25B3%2520%250A%25F0%259F%2598%2580%2526%253C",
             "p&quot;ss\\w&#39;rd/ó \n😀&amp;&lt;",
             "p\"ss\\w'\\''rd/ó \n😀&<",
+            r#"p"ss\\w\'rd/\xc3\xb3 \n\xf0\x9f\x98\x80&<"#,
+            r#"p"ss\\w\'rd/\303\263 \n\360\237\230\200&<"#,
         ] {
             assert_eq!(masked(&[value], &["<", written, ">"]), "<[REDACTED]>", "{written}");
         }

@@ -15,10 +15,12 @@ const REFUSED_PASSWORD: [&str; 3] = ["28P01", "AuthenticationFailed", "P1000"];
 /// `invalid_authorization_specification`: a role that does not exist, that may not log in, or whose password PAM or LDAP
 /// refused. It is also what the server says where it never looks at a password.
 const REFUSED_LOGIN: &str = "28000";
-/// `protocol_violation`, with which `PgBouncer` reports any failure, that of a login too.
-const POOLER: &str = "08P01";
+/// With which poolers report any failure, that of a login too: `PgBouncer` a `protocol_violation`, others a system or an
+/// internal error.
+const POOLERS: [&str; 3] = ["08P01", "58000", "XX000"];
 /// What the message of a pooler says in that case.
-const POOLER_REFUSALS: [&str; 3] = ["authentication failed", "auth failed", "no such user"];
+const POOLER_REFUSALS: [&str; 5] =
+    ["auth failed", "authentication failed", "incorrect password", "invalid password", "no such user"];
 /// What another password does not change: which hosts, users and databases `pg_hba.conf` lets in, with or without TLS (its
 /// name is the same in every language of the server), and logins that ask for no password.
 const BEYOND_PASSWORDS: [&str; 7] = [
@@ -75,8 +77,8 @@ impl LoginRetry {
         let says = |message: &str, phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
         let is_beyond = || reported.iter().any(|(_, message)| says(message, &BEYOND_PASSWORDS));
         reported.iter().any(|(code, message)| match *code {
-            POOLER => says(message, &POOLER_REFUSALS) && !is_beyond(),
             REFUSED_LOGIN => !is_beyond(),
+            code if POOLERS.contains(&code) => says(message, &POOLER_REFUSALS) && !is_beyond(),
             code => REFUSED_PASSWORD.contains(&code),
         })
     }
