@@ -24,7 +24,7 @@ use crate::table;
 /// How often a page of events is asked for again, and how long after the last time.
 const THROTTLED_TRIES: usize = 10;
 const THROTTLED_WAIT: Duration = Duration::from_secs(1);
-/// What makes a version at each call: without an answer nobody knows whether it did.
+/// What makes a version at each call: without an answer it is unknown whether it did.
 const AMBIGUOUS: [&str; 2] = ["secretsmanager:PutSecretValue", "secretsmanager:RotateSecret"];
 /// Pages of one listing: an account has quotas, a server that repeats itself has none.
 const PAGE_LIMIT: usize = 1000;
@@ -145,7 +145,7 @@ pub struct SecretAttributes {
     pub tags: Vec<(String, String)>,
 }
 
-/// What somebody did, as CloudTrail tells it.
+/// What somebody did, as CloudTrail reports it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrailEvent {
@@ -153,9 +153,9 @@ pub struct TrailEvent {
     pub at: UnixTime,
     /// The operation, e.g. `GetSecretValue`.
     pub operation: String,
-    /// Who, as an ARN where there is one; else account and id, which is all that is told of another account.
+    /// Who, as an ARN where there is one; else account and id, which is all that CloudTrail reports of another account.
     pub principal: String,
-    /// The account of who did it, where it is told.
+    /// The account of who did it, where it is reported.
     pub account: Option<String>,
     /// In which region.
     pub region: String,
@@ -185,7 +185,7 @@ impl fmt::Debug for Admin {
 }
 
 impl Admin {
-    /// Contacts nobody before the first call.
+    /// Makes no call before the first request.
     pub fn new(connection: &Connection) -> Self {
         Self(Arc::new(Inner { connection: connection.clone(), clients: OnceCell::new() }))
     }
@@ -330,7 +330,7 @@ impl Admin {
     }
 
     /// What was done to Secrets Manager in this region since a moment, the newest first, at most so many events.
-    /// CloudTrail tells management events of the last 90 days, about fifteen minutes late.
+    /// CloudTrail reports management events of the last 90 days, about fifteen minutes late.
     pub async fn events(&self, since: UnixTime, limit: usize) -> Result<Vec<TrailEvent>, Error> {
         let clients = self.clients().await?;
         let (mut found, mut token) = (vec![], Value::Null);
@@ -487,7 +487,7 @@ description_from!(DescribeSecretOutput, version_ids_to_stages, |it: &DescribeSec
 description_from!(SecretListEntry, secret_versions_to_stages, |_: &SecretListEntry| vec![]);
 
 impl From<&Value> for TrailEvent {
-    /// An event holds its record as JSON text once more; what the record does not tell, the event may.
+    /// An event holds its record as JSON text once more; what the record lacks, the event may have.
     fn from(event: &Value) -> Self {
         let record: Value =
             event["CloudTrailEvent"].as_str().and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
@@ -508,7 +508,7 @@ impl From<&Value> for TrailEvent {
             account,
             region: text("/awsRegion").unwrap_or_default(),
             address: text("/sourceIPAddress").unwrap_or_default(),
-            // Rotations, which Secrets Manager tells of by itself, have no request.
+            // Rotations, which Secrets Manager reports by itself, have no request.
             secret: ["/requestParameters/secretId", "/requestParameters/name", "/additionalEventData/SecretId"]
                 .into_iter()
                 .find_map(text),

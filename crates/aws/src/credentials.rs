@@ -534,7 +534,7 @@ impl Mechanism {
         let hint = match (operation, code.as_str()) {
             _ if kind != ErrorKind::Unauthenticated => "; it is asked again by itself".to_owned(),
             (_, "ExpiredToken" | "ExpiredTokenException") if operation == operations[1] => {
-                "; the token has expired: whoever writes the file has to renew it".to_owned()
+                "; the token has expired: the program that writes the file has to renew it".to_owned()
             }
             (_, "ExpiredToken" | "ExpiredTokenException") => {
                 "; the credentials that it was called with have expired".to_owned()
@@ -600,7 +600,7 @@ impl Mechanism {
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return format!("nobody is logged in: run `{login}`");
+                return format!("not logged in: run `{login}`");
             }
             Err(error) => return format!("{} cannot be read ({}): run `{login}`", path.display(), error.kind()),
         };

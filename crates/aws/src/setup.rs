@@ -41,7 +41,7 @@ pub(crate) struct RegionSetup {
     pub(crate) client: Client,
 }
 
-/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. Contacts nobody yet, but
+/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. No call yet, but
 /// for a region that only instance metadata knows.
 pub(crate) async fn set_up(
     connection: &Connection,

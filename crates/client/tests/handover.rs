@@ -1,4 +1,4 @@
-//! The driver under shuttle: the loop, those who wait, those who are told and `close` meet in many orders.
+//! The driver under shuttle: the loop, waiting callers, subscribers and `close` meet in many orders.
 //!
 //! `src/driver.rs` is compiled a second time, on the primitives below in place of `src/sync.rs`. The lock is shuttle's. The
 //! channels are tokio's own; each of their operations takes a turn, which is a lock of shuttle's, so that others may come
@@ -176,7 +176,7 @@ mod sync {
             }
 
             pub(crate) async fn wait_for(&mut self, holds: impl FnMut(&T) -> bool) -> Result<(), RecvError> {
-                // What it answers is a lock of tokio's: nobody may come next while it is held.
+                // What it answers is a lock of tokio's: no other task may come next while it is held.
                 self.0.take_each(async { self.1.wait_for(holds).await.map(drop) }).await
             }
         }
@@ -293,7 +293,7 @@ fn whoever_waits_for_the_load_is_woken_and_reads() {
 }
 
 #[test]
-fn whoever_hears_of_a_version_reads_it() {
+fn a_reported_version_is_already_read() {
     check(|driver| {
         let mut subscription = driver.subscribe();
         let driving = started(&driver, |driver| {
@@ -366,16 +366,16 @@ fn after_close_nobody_waits() {
 }
 
 #[test]
-fn a_subscription_ends_when_all_was_told() {
+fn a_subscription_ends_when_all_was_reported() {
     check(|driver| {
         load(&driver);
         let mut subscription = driver.subscribe();
         let closing = started(&driver, Driver::close);
-        let mut told = 0;
+        let mut reported = 0;
         while block_on(subscription.next()).is_some() {
-            told += 1;
+            reported += 1;
         }
         closing.join().unwrap();
-        assert_eq!(told, 1, "that reads answer nothing any more");
+        assert_eq!(reported, 1, "that reads answer nothing any more");
     });
 }

@@ -75,31 +75,19 @@ pub struct SnapshotFile {
 }
 
 impl Options {
-    /// Reads options as every runtime takes them, with the variables that they name. Durations are in seconds.
-    ///
-    /// | option | default |
-    /// |---|---|
-    /// | `environment` | `PERMISOS_ENVIRONMENT`, else `NODE_ENV`, else `development` |
-    /// | `source` | by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere |
-    /// | `services` | all seven |
-    /// | `prefix` | `permisos` |
-    /// | `secretIds` | by the naming convention |
-    /// | `secrets` | no custom ones |
-    /// | `ttl` | 3600 |
-    /// | `staleIfError` | 86400 |
-    /// | `previousFor` | 86400 |
-    /// | `environmentFallback` | true |
-    /// | `snapshot` | none: `{ path, identityFile }` seals the last good values on disk |
-    /// | `database` | nothing: `{ host, port, database }` completes a secret that RDS manages |
-    /// | `region`, `regions` | what the AWS configuration names |
-    /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
-    /// | `timeout` | 5 |
+    /// Reads options as every runtime takes them, with the variables that they name. [`OPTIONS`](crate::OPTIONS) lists
+    /// them with their defaults. Durations are in seconds.
     pub fn parse<K: AsRef<str>, V: Into<String>>(
         options: &Map<String, Value>,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(Self, Variables), Error> {
-        let mut problems =
-            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut problems = Problems {
+            violations: vec![],
+            warnings: vec![],
+            variable: &|_| None,
+            forbids_placeholders: false,
+            is_custom: false,
+        };
         let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
         let variables = Variables::new(variables, &custom);
@@ -161,8 +149,13 @@ impl Options {
 
     /// The names of the variables to ask the environment for, before the options are checked.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
-        let mut problems =
-            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut problems = Problems {
+            violations: vec![],
+            warnings: vec![],
+            variable: &|_| None,
+            forbids_placeholders: false,
+            is_custom: false,
+        };
         let custom = read_custom(&mut Fields::new(options, &mut problems));
         Variables::known(&custom).into_iter().map(str::to_owned).collect()
     }

@@ -187,7 +187,7 @@ fn a_restart_within_the_outage_does_not_make_it_younger() {
 }
 
 #[test]
-fn what_is_too_old_foreign_or_malformed_is_told_and_ignored() {
+fn what_is_too_old_foreign_or_malformed_is_reported_and_ignored() {
     let other = json!({ "environment": "staging" });
     let renamed = json!({ "secretIds": { "redis": "other/name", "monitoring": "other/name" } });
     let cases = [

@@ -159,9 +159,10 @@ impl<O: Open> Subject for Driven<O> {
         state.clock.stands_still.store(true, Ordering::SeqCst);
         state.stand_still_until(now);
         // A look at health is a look at both clocks.
-        let _in = state.runtime.enter();
-        let _ = state.secrets.health();
-        drop(_in);
+        {
+            let _in = state.runtime.enter();
+            let _ = state.secrets.health();
+        }
         state.settle();
     }
 

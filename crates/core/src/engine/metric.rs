@@ -26,7 +26,7 @@ pub enum Metric {
     Fetches,
     /// Reads.
     Reads,
-    /// Where a value past its lifetime is served since it cannot be fetched anew.
+    /// Where a value past its lifetime is served since it cannot be fetched again.
     Stale,
     /// Which required service cannot be read.
     Unavailable,
@@ -85,7 +85,7 @@ const TABLE: [Row; 9] = [
     },
     Row {
         name: "permisos_secrets_stale",
-        help: "1 while a value past its lifetime is served since it cannot be fetched anew",
+        help: "1 while a value past its lifetime is served since it cannot be fetched again",
         labels: &["environment", "service"],
     },
     Row {

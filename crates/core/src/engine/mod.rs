@@ -31,7 +31,7 @@ use crate::variables::Variables;
 /// Events kept for a driver that does not drain them; the oldest go first.
 const EVENT_LIMIT: usize = 1024;
 
-/// A value that was only confirmed is sealed anew after this time: its life grows, and the disk is left in peace.
+/// A value that was only confirmed is sealed again after this time: its life grows, and the disk is left in peace.
 const SEAL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The engine: single owner, no callbacks, no clock. The crate's documentation shows the loop that drives it.
@@ -171,7 +171,7 @@ impl Engine {
         Some(Fetch { id, requests })
     }
 
-    /// Takes in what was fetched. An outcome that nobody waits for is ignored; one that is missing counts as
+    /// Takes in what was fetched. An outcome without a waiting request is ignored; one that is missing counts as
     /// unavailable.
     pub fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
         self.advance(now);
@@ -219,7 +219,7 @@ impl Engine {
         self.events.pop_front()
     }
 
-    /// The next service whose [`state`](Self::state) a driver has to publish anew.
+    /// The next service whose [`state`](Self::state) a driver has to publish again.
     pub fn poll_changed(&mut self) -> Option<ServiceId> {
         self.changed.pop_first()
     }
@@ -253,7 +253,7 @@ impl Engine {
         }
     }
 
-    /// Tells every service that the driver could not open or write the sealed snapshot, and why. The message goes on
+    /// Reports for every service that the driver could not open or write the sealed snapshot, and why. The message goes on
     /// from "the sealed snapshot".
     pub fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
         self.seal_again = self.sealed_at.map(|_| now + SEAL_INTERVAL);
@@ -357,7 +357,7 @@ impl Engine {
         }
     }
 
-    /// Works on one secret, then tells its events and, if it changed, its readers.
+    /// Works on one secret, then reports its events and, if it changed, publishes its state.
     fn with(
         &mut self,
         service: &ServiceId,
@@ -366,11 +366,11 @@ impl Engine {
     ) {
         let Self { options, variables, secrets, rng, events, changed, .. } = self;
         let Some(secret) = secrets.get_mut(service) else { return };
-        let mut told: Vec<EventKind> = vec![];
-        if work(secret, &mut EngineContext { now, options, variables, rng, events: &mut told }) {
+        let mut emitted: Vec<EventKind> = vec![];
+        if work(secret, &mut EngineContext { now, options, variables, rng, events: &mut emitted }) {
             changed.insert(service.clone());
         }
-        events.extend(told.into_iter().map(|kind| Event { at: now, service: service.clone(), kind }));
+        events.extend(emitted.into_iter().map(|kind| Event { at: now, service: service.clone(), kind }));
         while events.len() > EVENT_LIMIT {
             events.pop_front();
         }

@@ -90,7 +90,7 @@ impl<'t> Item<'t> {
 }
 
 impl Sealed {
-    /// How old the value is; `None` if it is from the future, so that nobody can tell.
+    /// How old the value is; `None` if it is from the future, so that its age is unknown.
     pub(crate) fn age(&self, today: UnixTime) -> Option<Duration> {
         let ahead = Duration::from_millis(self.fetched_at.0.saturating_sub(today.0));
         (ahead <= CLOCK_TOLERANCE).then(|| Duration::from_millis(today.0.saturating_sub(self.fetched_at.0)))

@@ -226,7 +226,7 @@ impl TrackedSecret {
         }
     }
 
-    /// Tells that the sealed snapshot is of no use, and why.
+    /// Reports that the sealed snapshot cannot be used, and why.
     pub(crate) fn refuse_snapshot(message: &str, context: &mut EngineContext<'_>) {
         let message = format!("the sealed snapshot {message}");
         let violations = vec![Violation { path: "/snapshot".to_owned(), rule: Rule::Snapshot, message }];
@@ -471,7 +471,7 @@ impl TrackedSecret {
         self.entry = Some(entry);
     }
 
-    /// A process that starts soon after a rotation must still honour the keys of before it.
+    /// A process that starts soon after a rotation must still honour the previous keys.
     fn look_back(&mut self, created_at: Option<UnixTime>, context: &EngineContext<'_>) {
         let honoured = milliseconds(context.options.cache.previous_for);
         let age = created_at.map_or(0, |at| context.today().0.saturating_sub(at.0));

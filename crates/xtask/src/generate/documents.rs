@@ -169,8 +169,8 @@ fn members(fields: &Fields, depth: usize) -> anyhow::Result<String> {
         if is_flattened {
             continue;
         }
-        let ident = ident.as_ref().context("a field has a name")?.to_string();
-        let name = rename.unwrap_or_else(|| camel(&ident.replace('_', "-")));
+        let snake = ident.as_ref().context("a field has a name")?.to_string();
+        let name = rename.unwrap_or_else(|| camel(&snake.replace('_', "-")));
         let _ = writeln!(text, "{indent}/** {} */\n{indent}readonly {name}: {};", doc(attrs), typescript(ty)?);
     }
     Ok(text)

@@ -55,7 +55,7 @@ export interface RedisConfig {
   readonly extra: Extra;
 }
 
-/** Keys that sign sessions and tokens, with those of before a rotation while they are still honoured. */
+/** Keys that sign sessions and tokens, with the previous ones while they are still honoured after a rotation. */
 export interface SecurityConfig {
   /** Signs new sessions; at least 32 characters. */
   readonly sessionSecret: string;
@@ -75,7 +75,7 @@ export interface SecurityConfig {
 export interface StripeConfig {
   /** The publishable key, `pk_test_…` or `pk_live_…`. */
   readonly publicKey: string;
-  /** The secret key `sk_…` or a restricted one `rk_…`. */
+  /** The secret key `sk_…`, a restricted one `rk_…`, or an organisation's `sk_org_…`. */
   readonly privateKey: string;
   /** Verifies webhooks, `whsec_…`. */
   readonly webhookSecret: string;

@@ -21,7 +21,7 @@ export interface Reads {
   readonly stale: number;
 }
 
-/** Whether an entry is within its lifetime. */
+/** Whether a value is within its lifetime. */
 export type Freshness =
   /** Within its lifetime. */
   | 'fresh'
@@ -211,7 +211,7 @@ export type MetricName =
   | 'permisos_secrets_fetches_total'
   /** Reads by what answered them: environment, failed, fresh or stale */
   | 'permisos_secrets_reads_total'
-  /** 1 while a value past its lifetime is served since it cannot be fetched anew */
+  /** 1 while a value past its lifetime is served since it cannot be fetched again */
   | 'permisos_secrets_stale'
   /** 1 while a required service cannot be read */
   | 'permisos_secrets_unavailable'
@@ -230,7 +230,7 @@ export interface Sample {
 
 /** Something that happened to one service's secret. */
 export type SecretsEvent = {
-  /** When, on the driver's monotonic clock. */
+  /** When, in milliseconds since the driver was made. */
   readonly at: number;
   /** Whose secret it is. */
   readonly service: string;

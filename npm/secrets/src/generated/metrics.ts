@@ -49,7 +49,7 @@ export const METRICS: readonly Metric[] = [
   },
   {
     name: 'permisos_secrets_stale',
-    help: "1 while a value past its lifetime is served since it cannot be fetched anew",
+    help: "1 while a value past its lifetime is served since it cannot be fetched again",
     type: 'gauge',
     labels: ['environment', 'service'],
   },

@@ -9,7 +9,7 @@ use crate::schema::context::Context;
 use crate::schema::definition::Special;
 use crate::schema::values::{Extra, Value, Values};
 
-/// Keys that sign sessions and tokens, with those of before a rotation while they are still honoured.
+/// Keys that sign sessions and tokens, with the previous ones while they are still honoured after a rotation.
 #[derive(Secret)]
 #[secret(id = "security/session", service = "security", special = Security)]
 pub struct SecurityConfig {
