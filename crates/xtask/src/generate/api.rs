@@ -32,7 +32,9 @@ pub(super) fn crates(root: &Path) -> anyhow::Result<Vec<Generated>> {
             let mut text = "What is public, file by file. Written by `cargo xtask generate`.\n".to_owned();
             for (file, items) in &files {
                 let mut lines = vec![];
-                items.iter().for_each(|item| list(item, &types, &mut lines));
+                for item in items {
+                    list(item, &types, &mut lines);
+                }
                 if !lines.is_empty() {
                     let _ = write!(text, "\n# {file}\n{}\n", lines.join("\n"));
                 }
