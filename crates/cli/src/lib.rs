@@ -4,10 +4,10 @@ mod commands;
 mod context;
 mod dates;
 mod dotenv;
-mod hcl;
 mod mask;
 mod output;
 mod prompt;
+mod terraform;
 
 use std::ffi::OsString;
 use std::time::Duration;
