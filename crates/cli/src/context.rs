@@ -185,7 +185,7 @@ fn unreadable() -> impl Iterator<Item = &'static str> {
 /// The wall clock, for dates only.
 pub(crate) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime(u64::try_from(since.as_millis()).unwrap_or_default())
+    since.into()
 }
 
 fn read_config(file: &std::path::Path) -> Result<Map<String, Value>, Error> {

@@ -5,11 +5,11 @@ mod context;
 mod dates;
 mod dotenv;
 mod group;
-mod hcl;
 mod mask;
 mod node_env;
 mod output;
 mod prompt;
+mod terraform;
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -127,7 +127,7 @@ impl LoginRetries {
     /// the budget is spent, or nothing can change.
     pub async fn after_refusal(&mut self, tried: Option<&str>) -> Result<bool, Error> {
         loop {
-            let now = Timestamp(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+            let now = Timestamp::from(self.started.elapsed());
             let held = self.secrets.read(Service::Database)?.version_id;
             match self.retry.after_failure(now, tried, held.as_deref()) {
                 RetryStep::GiveUp => return Ok(false),

@@ -9,6 +9,5 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use tokio::sync::{Notify, broadcast, watch};
 
 pub(crate) fn wall_clock() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime(u64::try_from(since.as_millis()).unwrap_or_default())
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().into()
 }

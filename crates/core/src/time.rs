@@ -20,6 +20,13 @@ impl Timestamp {
     }
 }
 
+impl From<Duration> for Timestamp {
+    /// So much after the clock's zero.
+    fn from(elapsed: Duration) -> Self {
+        Self(milliseconds(elapsed))
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -38,6 +45,13 @@ impl UnixTime {
     /// The time since an earlier date; zero if that is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl From<Duration> for UnixTime {
+    /// So much after 1970.
+    fn from(elapsed: Duration) -> Self {
+        Self(milliseconds(elapsed))
     }
 }
 

@@ -18,7 +18,7 @@ const AGENTS: [&str; 2] = ["aws_workload_credentials_provider@3.1.2", "aws_secre
 const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpenSSL==26.4.0"];
 
 /// The linters for the documents that the operator's tool prints.
-const LINTERS: [&str; 3] = ["cfn-lint==1.58.0", "parliament==1.6.4", "python-hcl2==8.1.4"];
+const LINTERS: [&str; 2] = ["cfn-lint==1.58.0", "parliament==1.6.4"];
 
 /// The clone and the cache beside it.
 pub(crate) struct Workspace {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use xshell::cmd;
 
-use crate::cache::{Workspace, need};
+use crate::cache::Workspace;
 use crate::package::{self, Installed};
 use crate::packages;
 
@@ -42,10 +42,5 @@ pub(crate) fn documents(workspace: &Workspace) -> anyhow::Result<()> {
     let _in_documents = shell.push_dir(root.join(DOCUMENTS));
     cmd!(shell, "{python} {script} .").run()?;
     cmd!(shell, "promtool check rules monitor.rules.yml").run()?;
-    if need(shell, "terraform", "").is_ok() {
-        cmd!(shell, "terraform fmt -check -diff .").run()?;
-    } else {
-        println!("terraform is not there: its formatting is not checked, its syntax is");
-    }
     Ok(())
 }

@@ -1,13 +1,12 @@
 """Lints what `permisos-secrets policy` and `monitor` print: lint.py FOLDER.
 
-CloudFormation by cfn-lint, IAM by parliament, Terraform by a parser of its language.
+CloudFormation by cfn-lint, IAM by parliament, and the policy within Terraform's JSON too.
 """
 
 import json
 import sys
 from pathlib import Path
 
-import hcl2
 import parliament
 from cfnlint.api import ManualArgs, lint
 
@@ -22,13 +21,11 @@ def policy(text: str) -> list[str]:
 
 
 def terraform(text: str) -> list[str]:
-    try:
-        return [] if hcl2.loads(text)["resource"] else ["no resource"]
-    except Exception as error:  # the parser's errors have no common type
-        return [str(error)]
+    resources = json.loads(text)["resource"]
+    return [finding for it in resources.get("aws_iam_policy", {}).values() for finding in policy(it["policy"])]
 
 
-LINTERS = {"*.template.json": template, "*.policy.json": policy, "*.tf": terraform}
+LINTERS = {"*.template.json": template, "*.policy.json": policy, "*.tf.json": terraform}
 
 
 def main() -> None:

@@ -92,7 +92,7 @@ impl Audit {
         } else {
             connection.regions.clone()
         };
-        let since = UnixTime(now().0.saturating_sub(u64::try_from(self.since.as_millis()).unwrap_or(u64::MAX)));
+        let since = UnixTime::from(now().since(UnixTime::default()).saturating_sub(self.since));
         let regions: BTreeSet<&String> = used.iter().chain(&self.also).collect();
         let secrets: Vec<&SecretId> = context.options.secret_ids.values().collect();
         let (mut events, mut is_cut) = (vec![], false);

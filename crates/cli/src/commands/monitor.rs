@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::context::Context;
-use crate::hcl::{Document, Hcl};
+use crate::terraform::{self, encoded};
 
 /// Print alarms, a dashboard and a rule for failed rotations: CloudWatch, Prometheus, Grafana.
 #[derive(Args)]
@@ -40,7 +40,7 @@ enum Format {
     Grafana,
     /// Prometheus alert rules
     Prometheus,
-    /// The same as the CloudFormation template, for Terraform
+    /// The same as the CloudFormation template, for Terraform: JSON for a file *.tf.json
     Terraform,
 }
 
@@ -75,7 +75,7 @@ impl Monitor {
             Format::Cloudformation => context.output.document(&self.cloudformation(environment, region()?)),
             Format::Grafana => context.output.document(&grafana(environment)),
             Format::Prometheus => context.output.foreign(&self.prometheus(environment)),
-            Format::Terraform => context.output.foreign(&self.terraform(environment, region()?)),
+            Format::Terraform => context.output.document(&self.terraform(environment, region()?)),
         }
         Ok(None)
     }
@@ -213,58 +213,48 @@ impl Monitor {
         })
     }
 
-    fn terraform(&self, environment: &str, region: &str) -> String {
-        let mut terraform = Document::new("Written by `permisos-secrets monitor`. Subscribe to the topic.");
-        let topic_arn = "${aws_sns_topic.secrets.arn}";
-        terraform.block(&["resource", "aws_sns_topic", "secrets"], &[("name", topic(environment).into())]);
-        terraform.block(
-            &["resource", "aws_sns_topic_policy", "secrets"],
-            &[("arn", topic_arn.into()), ("policy", Hcl::Encoded(topic_policy(&topic_arn.into())))],
-        );
+    fn terraform(&self, environment: &str, region: &str) -> Value {
+        let (topic_arn, secrets) = ("${aws_sns_topic.secrets.arn}", || "secrets".to_owned());
+        let policy = json!({ "arn": topic_arn, "policy": encoded(&topic_policy(&topic_arn.into())) });
+        let mut resources = vec![
+            ("aws_sns_topic", secrets(), json!({ "name": topic(environment) })),
+            ("aws_sns_topic_policy", secrets(), policy),
+        ];
         for alarm in self.alarms() {
-            terraform.block(
-                &["resource", "aws_cloudwatch_metric_alarm", &snake(alarm.name)],
-                &[
-                    ("alarm_name", alarm_name(environment, &alarm).into()),
-                    ("alarm_description", self.describe(&alarm).into()),
-                    ("namespace", self.namespace.as_str().into()),
-                    ("metric_name", alarm.metric.into()),
-                    ("dimensions", json!({ "Environment": environment }).into()),
-                    ("statistic", "Maximum".into()),
-                    ("comparison_operator", "GreaterThanThreshold".into()),
-                    ("threshold", alarm.threshold.into()),
-                    ("period", alarm.period.into()),
-                    ("evaluation_periods", alarm.periods.into()),
-                    ("treat_missing_data", "notBreaching".into()),
-                    ("alarm_actions", json!([topic_arn]).into()),
-                    ("ok_actions", json!([topic_arn]).into()),
-                ],
-            );
+            let attributes = json!({
+                "alarm_name": alarm_name(environment, &alarm),
+                "alarm_description": self.describe(&alarm),
+                "namespace": self.namespace,
+                "metric_name": alarm.metric,
+                "dimensions": { "Environment": environment },
+                "statistic": "Maximum",
+                "comparison_operator": "GreaterThanThreshold",
+                "threshold": alarm.threshold,
+                "period": alarm.period,
+                "evaluation_periods": alarm.periods,
+                "treat_missing_data": "notBreaching",
+                "alarm_actions": [topic_arn],
+                "ok_actions": [topic_arn],
+            });
+            resources.push(("aws_cloudwatch_metric_alarm", snake(alarm.name), attributes));
         }
-        terraform.block(
-            &["resource", "aws_cloudwatch_dashboard", "secrets"],
-            &[
-                ("dashboard_name", topic(environment).into()),
-                ("dashboard_body", Hcl::Encoded(self.dashboard(environment, region))),
-            ],
-        );
-        terraform.block(
-            &["resource", "aws_cloudwatch_event_rule", "secrets_rotation_failed"],
-            &[
-                ("name", rotation_rule(environment).into()),
-                ("description", self.rotation_description().into()),
-                ("event_pattern", Hcl::Encoded(rotation_pattern())),
-            ],
-        );
-        terraform.block(
-            &["resource", "aws_cloudwatch_event_target", "secrets_rotation_failed"],
-            &[
-                ("rule", "${aws_cloudwatch_event_rule.secrets_rotation_failed.name}".into()),
-                ("target_id", "alarms".into()),
-                ("arn", topic_arn.into()),
-            ],
-        );
-        terraform.into_text()
+        let body = encoded(&self.dashboard(environment, region));
+        let dashboard = json!({ "dashboard_name": topic(environment), "dashboard_body": body });
+        let rule = json!({
+            "name": rotation_rule(environment),
+            "description": self.rotation_description(),
+            "event_pattern": encoded(&rotation_pattern()),
+        });
+        let target = json!({
+            "rule": "${aws_cloudwatch_event_rule.secrets_rotation_failed.name}",
+            "target_id": "alarms",
+            "arn": topic_arn,
+        });
+        let failed = || "secrets_rotation_failed".to_owned();
+        resources.push(("aws_cloudwatch_dashboard", secrets(), dashboard));
+        resources.push(("aws_cloudwatch_event_rule", failed(), rule));
+        resources.push(("aws_cloudwatch_event_target", failed(), target));
+        terraform::document("Written by `permisos-secrets monitor`. Subscribe to the topic.", resources)
     }
 
     /// The body of a CloudWatch dashboard.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::context::Context;
-use crate::hcl::{Document, Hcl};
 use crate::output::{BAD, GOOD, Page, Report, paint};
+use crate::terraform::{self, encoded};
 
 /// Characters of a managed policy, white space not counted
 /// ([IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)).
@@ -63,7 +63,7 @@ enum Format {
     Cloudformation,
     /// The policy document
     Json,
-    /// A Terraform resource
+    /// A Terraform resource, as JSON for a file *.tf.json
     Terraform,
 }
 
@@ -100,7 +100,7 @@ impl Policy {
         match self.format {
             Format::Cloudformation => context.output.document(&cloudformation(&name, environment, &document)),
             Format::Json => context.output.document(&document),
-            Format::Terraform => context.output.foreign(&terraform(&name, environment, self.audience, document)),
+            Format::Terraform => context.output.document(&terraform(&name, environment, self.audience, &document)),
         }
         Ok(None)
     }
@@ -193,21 +193,18 @@ fn cloudformation(name: &str, environment: &str, document: &Value) -> Value {
     })
 }
 
-fn terraform(name: &str, environment: &str, audience: Audience, document: Value) -> String {
-    let mut terraform = Document::new("Written by `permisos-secrets policy`: attach it to the role that needs it.");
-    let description = format!(
-        "The secrets of {environment}, for an {}",
-        match audience {
-            Audience::Operator => "operator",
-            Audience::Reader => "application",
-        }
-    );
-    let resource = format!("secrets_{}", audience.word());
-    terraform.block(
-        &["resource", "aws_iam_policy", &resource],
-        &[("name", name.into()), ("description", description.into()), ("policy", Hcl::Encoded(document))],
-    );
-    terraform.into_text()
+fn terraform(name: &str, environment: &str, audience: Audience, document: &Value) -> Value {
+    let who = match audience {
+        Audience::Operator => "operator",
+        Audience::Reader => "application",
+    };
+    let attributes = json!({
+        "name": name,
+        "description": format!("The secrets of {environment}, for an {who}"),
+        "policy": encoded(document),
+    });
+    let resource = ("aws_iam_policy", format!("secrets_{}", audience.word()), attributes);
+    terraform::document("Written by `permisos-secrets policy`: attach it to the role that needs it.", [resource])
 }
 
 fn account(text: &str) -> Result<String, &'static str> {
