@@ -10,6 +10,7 @@ mod custom;
 mod definition;
 mod environment;
 mod json_schema;
+pub(crate) mod near;
 mod parse;
 pub(crate) mod placeholder;
 mod record;
@@ -39,6 +40,7 @@ use assembly::Assembly;
 use crate::reader::Fields;
 
 pub(crate) use context::Context;
+pub(crate) use custom::{RESERVED, is_variable};
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
 pub(crate) use zeroizing::{ZeroizingJson, exact_json};
 
