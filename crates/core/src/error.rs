@@ -125,6 +125,8 @@ pub enum Rule {
     CertificateExpired,
     /// An address such as `name@example.com`, or `Name <name@example.com>`.
     EmailAddress,
+    /// A secret of the database that the service is for.
+    Engine,
     /// The file that a variable names could be read by the host.
     FileReadable,
     /// A host name or IP address.
@@ -157,6 +159,8 @@ pub enum Rule {
     SameMode,
     /// A sealed snapshot that can be opened, used and written.
     Snapshot,
+    /// TLS towards a server that has it (a warning).
+    Tls,
     /// Text: a binary secret has no fields.
     Text,
     /// A value of the expected type.

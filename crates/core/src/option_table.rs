@@ -18,7 +18,7 @@ pub struct OptionRow {
 }
 
 /// The options that every runtime takes. Durations are in seconds.
-pub const OPTIONS: [OptionRow; 20] = [
+pub const OPTIONS: [OptionRow; 21] = [
     row("environment", "`PERMISOS_ENVIRONMENT`, `NODE_ENV`, `development`", "the names' second segment", text),
     row(
         "source",
@@ -56,10 +56,19 @@ pub const OPTIONS: [OptionRow; 20] = [
         "`{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down",
         || object(&[("path", text()), ("identityFile", text())], &["path", "identityFile"]),
     ),
-    row("database", "none", "`{ host, port, database }` for a secret that RDS manages", || {
-        let port = json!({ "type": "integer", "minimum": 1, "maximum": 65_535 });
-        object(&[("host", text()), ("port", port), ("database", text())], &[])
-    }),
+    row(
+        "database",
+        "none",
+        "`{ host, port, database, caFile }` for a secret that does not say it, as one that RDS manages; `caFile` is a file \
+         with the certificate authorities to trust",
+        || object(&[("host", text()), ("port", port()), ("database", text()), ("caFile", text())], &[]),
+    ),
+    row(
+        "redis",
+        "none",
+        "`{ host, port, caFile }` for a secret that does not say it, as one that ElastiCache rotates",
+        || object(&[("host", text()), ("port", port()), ("caFile", text())], &[]),
+    ),
     row("region", "the AWS configuration's", "the region", text),
     row(
         "regions",
@@ -110,6 +119,10 @@ pub fn options_schema() -> Value {
 
 fn text() -> Value {
     json!({ "type": "string" })
+}
+
+fn port() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })
 }
 
 fn number() -> Value {

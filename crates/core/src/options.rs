@@ -11,10 +11,10 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::CachePolicy;
 use crate::reader::{Fields, Problems, boolean_word, nearest};
-use crate::schema::{DatabaseDefaults, Definition};
+use crate::schema::{DatabaseDefaults, Definition, RedisDefaults};
 use crate::service::{Service, ServiceId};
 use crate::time::{Timestamp, UnixTime};
-use crate::variables::Variables;
+use crate::variables::{DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
 const DEFAULT_PREFIX: &str = "permisos";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +42,10 @@ pub struct Options {
     pub environment_fallback: bool,
     /// Where the last good values are sealed for a start while AWS cannot be reached; none: nowhere.
     pub snapshot: Option<SnapshotFile>,
-    /// Where the database is, for a secret that RDS manages.
+    /// Where the database is, for a secret that does not say it, as one that RDS manages.
     pub database: DatabaseDefaults,
+    /// Where Redis is, for a secret that does not say it, as one that ElastiCache rotates.
+    pub redis: RedisDefaults,
     /// How the driver's source reaches Secrets Manager.
     pub connection: Connection,
     /// The wall clock at `Timestamp(0)`: dates certificates and versions, never lifetimes. The engine corrects it after
@@ -90,7 +92,8 @@ impl Options {
     /// | `previousFor` | 86400 |
     /// | `environmentFallback` | true |
     /// | `snapshot` | none: `{ path, identityFile }` seals the last good values on disk |
-    /// | `database` | nothing: `{ host, port, database }` completes a secret that RDS manages |
+    /// | `database` | nothing: `{ host, port, database, caFile }` completes a secret that RDS manages |
+    /// | `redis` | nothing: `{ host, port, caFile }` completes a secret that ElastiCache rotates |
     /// | `region`, `regions` | what the AWS configuration names |
     /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
     /// | `timeout` | 5 |
@@ -107,11 +110,17 @@ impl Options {
         };
         let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
-        let variables = Variables::new(variables, &custom);
+        let mut variables = Variables::new(variables, &custom);
         let options = Self::read(&mut fields, custom, &variables);
         fields.deny_rest("an option");
         match options {
-            Some(options) if problems.violations.is_empty() => Ok((options, variables)),
+            Some(options) if problems.violations.is_empty() => {
+                let files = [(DATABASE_CA_FILE, &options.database.ca_file), (REDIS_CA_FILE, &options.redis.ca_file)];
+                for (name, path) in files {
+                    path.iter().for_each(|path| variables.set(name, path.clone()));
+                }
+                Ok((options, variables))
+            }
             _ => {
                 Err(Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", problems.violations))
             }
@@ -136,6 +145,7 @@ impl Options {
         let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
         let snapshot = read_snapshot(fields);
         let database = read_database(fields);
+        let redis = read_redis(fields);
         let connection = read_connection(fields, variables);
         let started_at = read_number(fields, "startedAt");
         let seed = read_number(fields, "seed");
@@ -149,6 +159,7 @@ impl Options {
             environment_fallback,
             snapshot,
             database,
+            redis,
             connection,
             started_at: UnixTime(started_at),
             seed,
@@ -352,12 +363,28 @@ fn read_snapshot(fields: &mut Fields<'_, '_>) -> Option<SnapshotFile> {
 fn read_database(fields: &mut Fields<'_, '_>) -> DatabaseDefaults {
     let read = fields.object("database", |fields| {
         let host = fields.host("host").map(str::to_owned);
-        let port = fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());
+        let port = read_port(fields);
         let database = fields.text("database").map(str::to_owned);
+        let ca_file = fields.text("caFile").map(str::to_owned);
         fields.deny_rest("an option");
-        DatabaseDefaults { host, port, database }
+        DatabaseDefaults { host, port, database, ca_file }
     });
     read.unwrap_or_default()
+}
+
+fn read_redis(fields: &mut Fields<'_, '_>) -> RedisDefaults {
+    let read = fields.object("redis", |fields| {
+        let host = fields.host("host").map(str::to_owned);
+        let port = read_port(fields);
+        let ca_file = fields.text("caFile").map(str::to_owned);
+        fields.deny_rest("an option");
+        RedisDefaults { host, port, ca_file }
+    });
+    read.unwrap_or_default()
+}
+
+fn read_port(fields: &mut Fields<'_, '_>) -> Option<u16> {
+    fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok())
 }
 
 fn read_connection(fields: &mut Fields<'_, '_>, variables: &Variables) -> Connection {

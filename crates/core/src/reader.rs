@@ -119,6 +119,17 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.violate(name, Rule::Required, "is required and must not be empty");
     }
 
+    /// The same, of what an option or a variable may say as well.
+    pub(crate) fn require_or(&mut self, name: &str, option: &str, variable: &str) {
+        if (self.problems.variable)(&self.path(name)).is_some() {
+            return self.require(name);
+        }
+        self.taken.push(name.to_owned());
+        let phrase =
+            format!("is required and must not be empty: store it, or give the option `{option}` or {variable}");
+        self.violate(name, Rule::Required, &phrase);
+    }
+
     /// A host name or address, if there is one.
     pub(crate) fn host(&mut self, name: &str) -> Option<&'a str> {
         let host = self.text(name)?;

@@ -65,6 +65,7 @@ pub(crate) struct FieldAttributes {
     pub(crate) example: Option<LitStr>,
     pub(crate) file: Option<LitStr>,
     pub(crate) in_url: Option<LitStr>,
+    pub(crate) option: Option<LitStr>,
     /// A variant of `Text`.
     pub(crate) text: Option<&'static str>,
     pub(crate) min_length: Option<LitInt>,
@@ -112,6 +113,7 @@ impl FieldAttributes {
             "min_length" => self.min_length = Some(meta.value()?.parse()?),
             "name" => self.name = Some(meta.value()?.parse()?),
             "password" => self.text = Some("Password"),
+            "option" => self.option = Some(meta.value()?.parse()?),
             "phrase" => self.phrase = Some(meta.value()?.parse()?),
             "prefixes" => {
                 let inside;

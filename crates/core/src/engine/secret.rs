@@ -100,6 +100,9 @@ impl EngineContext<'_> {
             today: self.today(),
             variables: self.variables,
             database: &options.database,
+            redis: &options.redis,
+            is_local: options.source == SourceKind::Environment && !options.environment.defaults_to_aws(),
+            url_options: &[],
         }
     }
 

@@ -92,6 +92,9 @@ impl Options {
             today: self.started_at,
             variables,
             database: &self.database,
+            redis: &self.redis,
+            is_local: false,
+            url_options: &[],
         }
     }
 }

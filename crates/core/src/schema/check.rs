@@ -42,9 +42,9 @@ fn read_fields(
                 DefaultValue::Boolean(flag) => Some(Value::Boolean(flag)),
                 DefaultValue::Integer(number) => Some(Value::Integer(number)),
                 DefaultValue::Text(text) => Some(Value::Text(text.into())),
-                DefaultValue::With { make, .. } => {
+                DefaultValue::With { make, optional, .. } => {
                     let made = make(context, around.unwrap_or(values)).map(|text| Value::Text(text.into()));
-                    if made.is_none() && !fields.has(&field.name) {
+                    if made.is_none() && !optional && !fields.has(&field.name) {
                         fields.require(&field.name);
                     }
                     made
@@ -62,7 +62,15 @@ fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, conte
         _ => &field.name,
     };
     if matches!(field.need, Need::Required) && !fields.has(name) {
-        fields.require(name);
+        // A developer's PostgreSQL may trust a user without one.
+        let is_password = matches!(field.kind, Kind::Text(Text::Password)) && field.in_url.is_some();
+        if context.is_local && is_password && values.get("username").is_some() {
+            return Some(Value::Text("".into()));
+        }
+        match (field.option, field.variable.as_deref()) {
+            (Some(option), Some(variable)) => fields.require_or(name, option, variable),
+            _ => fields.require(name),
+        }
         return None;
     }
     match field.kind {

@@ -141,6 +141,7 @@ fn read_field(name: &str, fields: &mut Fields<'_, '_>) -> Field {
         alias: None,
         file: None,
         in_url: None,
+        option: None,
         example: "",
     }
 }

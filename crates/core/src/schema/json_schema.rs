@@ -7,8 +7,9 @@ use crate::error::Rule;
 use crate::reader::{FALSE, TRUE};
 
 /// The rules that a schema cannot say, and why: what breaks only these passes the schema, and is refused when it is read.
-pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 7] = [
+pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 8] = [
     (Rule::CertificateExpired, "it depends on the day"),
+    (Rule::Engine, "`engine` is a field of AWS"),
     (Rule::Json, "a text that is not JSON has no schema"),
     (Rule::MaxSize, "a schema does not see the text's length"),
     (Rule::PemCertificate, "whether a certificate can be read is not a pattern"),

@@ -23,7 +23,7 @@ mod zeroizing;
 #[doc(no_inline)]
 pub use zeroize::Zeroize;
 
-pub use context::DatabaseDefaults;
+pub use context::{DatabaseDefaults, RedisDefaults};
 pub use definition::{DefaultValue, Definition, Field, FieldList, Kind, Need, Prefix, Text, documented};
 pub use json_schema::{BEYOND_JSON_SCHEMA, json_schema};
 pub use parse::SIZE_LIMIT;

@@ -128,9 +128,9 @@ impl Config {
     }
 
     /// The URL that the definition's variable holds.
-    pub(crate) fn full_url(&self) -> Option<String> {
+    pub(crate) fn full_url(&self, ca_file: Option<&str>) -> Option<String> {
         match self {
-            Self::Database(config) => config.full_url(),
+            Self::Database(config) => Some(config.full_url(ca_file)),
             Self::Redis(config) => Some(config.url.expose_secret().to_owned()),
             _ => None,
         }

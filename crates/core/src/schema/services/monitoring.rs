@@ -76,6 +76,7 @@ const fn key(name: &'static str, description: &'static str, variable: &'static s
         alias: None,
         file: None,
         in_url: None,
+        option: None,
         example: documented(example),
     }
 }
