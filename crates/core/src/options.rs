@@ -77,26 +77,8 @@ pub struct SnapshotFile {
 }
 
 impl Options {
-    /// Reads options as every runtime takes them, with the variables that they name. Durations are in seconds.
-    ///
-    /// | option | default |
-    /// |---|---|
-    /// | `environment` | `PERMISOS_ENVIRONMENT`, else `NODE_ENV`, else `development` |
-    /// | `source` | by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere |
-    /// | `services` | all seven |
-    /// | `prefix` | `permisos` |
-    /// | `secretIds` | by the naming convention |
-    /// | `secrets` | no custom ones |
-    /// | `ttl` | 3600 |
-    /// | `staleIfError` | 86400 |
-    /// | `previousFor` | 86400 |
-    /// | `environmentFallback` | true |
-    /// | `snapshot` | none: `{ path, identityFile }` seals the last good values on disk |
-    /// | `database` | nothing: `{ host, port, database, caFile }` completes a secret that RDS manages |
-    /// | `redis` | nothing: `{ host, port, caFile }` completes a secret that ElastiCache rotates |
-    /// | `region`, `regions` | what the AWS configuration names |
-    /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
-    /// | `timeout` | 5 |
+    /// Reads options as every runtime takes them, with the variables that they name. [`OPTIONS`](crate::OPTIONS) lists
+    /// them with their defaults. Durations are in seconds.
     pub fn parse<K: AsRef<str>, V: Into<String>>(
         options: &Map<String, Value>,
         variables: impl IntoIterator<Item = (K, V)>,

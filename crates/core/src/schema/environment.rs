@@ -96,10 +96,9 @@ pub(crate) fn assemble<'v>(definition: &Definition, variables: &'v Variables) ->
 
 impl Config {
     /// The variables that a program without this library would read this config from: assembled again, they make the same
-    /// one. With the path of a file that holds `certificates`, they name it where a program looks for one.
+    /// one. With the path of a file of the authorities to trust, they name it where a program looks for one.
     pub fn variables(&self, definition: &Definition, ca_file: Option<&str>) -> Vec<Assignment> {
         let entries = self.entries();
-        let ca_file = ca_file.filter(|_| self.certificates().is_some());
         let mut assignments = vec![];
         if let (Some(name), Some(url)) = (definition.url, self.full_url(ca_file)) {
             assignments.push(Assignment { name: name.to_owned(), value: url.into(), is_secret: true });
@@ -111,15 +110,29 @@ impl Config {
         assignments
     }
 
-    /// The certificate authorities that a program has to trust besides its own, as PEM: where the server's certificate is
-    /// verified, and by others than the public ones.
-    pub fn certificates(&self) -> Option<&str> {
+    /// By which authorities a program has to verify the server's certificate; none where nothing is verified, or where
+    /// every program knows them by itself.
+    pub fn authorities(&self) -> Option<Authorities<'_>> {
         match self {
-            Self::Database(config) => config.ssl.as_ref().filter(|_| config.verifies())?.ca.as_deref(),
-            Self::Redis(config) => config.tls.as_ref().filter(|tls| tls.reject_unauthorized)?.ca.as_deref(),
+            Self::Database(config) if config.verifies() => Some(match config.ssl.as_ref()?.ca.as_deref() {
+                Some(pem) => Authorities::Own(pem),
+                None => Authorities::Public,
+            }),
+            Self::Redis(config) => {
+                config.tls.as_ref().filter(|tls| tls.reject_unauthorized)?.ca.as_deref().map(Authorities::Own)
+            }
             _ => None,
         }
     }
+}
+
+/// Who vouches for a server.
+#[derive(Clone, Copy)]
+pub enum Authorities<'a> {
+    /// Those of this PEM text.
+    Own(&'a str),
+    /// Those that the system trusts: libpq wants to be given their file.
+    Public,
 }
 
 impl Definition {
@@ -135,7 +148,7 @@ const LIBPQ: [&str; 7] = ["PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWOR
 fn libpq(config: &DatabaseConfig, ca_file: Option<&str>, assignments: &mut Vec<Assignment>) {
     let DatabaseConfig { host, port, database, username, password, .. } = config;
     let port = port.to_string();
-    let mode = config.ssl_mode();
+    let (mode, ca_file) = (config.ssl_mode(), ca_file.filter(|_| config.verifies()));
     let values = [
         Some(host.as_str()),
         Some(&port),

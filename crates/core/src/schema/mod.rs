@@ -25,6 +25,7 @@ pub use zeroize::Zeroize;
 
 pub use context::{DatabaseDefaults, RedisDefaults};
 pub use definition::{DefaultValue, Definition, Field, FieldList, Kind, Need, Prefix, Text, documented};
+pub use environment::Authorities;
 pub use json_schema::{BEYOND_JSON_SCHEMA, json_schema};
 pub use parse::SIZE_LIMIT;
 pub use permisos_secrets_derive::{Group, Secret};
@@ -38,6 +39,7 @@ use assembly::Assembly;
 
 use crate::reader::Fields;
 
+pub(crate) use certificate::pem;
 pub(crate) use context::Context;
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
 pub(crate) use zeroizing::{ZeroizingJson, exact_json};
@@ -53,4 +55,4 @@ macro_rules! opaque {
     };
 }
 
-opaque! { Assembly<'_> Context<'_> Entries<'_> Entry<'_> Fields<'_, '_> Seen<'_> Value Values }
+opaque! { Assembly<'_> Authorities<'_> Context<'_> Entries<'_> Entry<'_> Fields<'_, '_> Seen<'_> Value Values }

@@ -139,14 +139,20 @@ impl DatabaseConfig {
     /// the certificate is not verified. The certificates of `ssl.ca` go beside it, in a file for libpq. A secret that
     /// names no TLS returns the URL as it is.
     pub fn url_with_tls(&self) -> SecretUrl {
-        self.full_url(None).into()
+        let mode = ssl_mode(self.tls(), None).map(|mode| ("sslmode", mode.into()));
+        with_options(self.url.as_str(), mode).into()
+    }
+
+    /// Whether the certificate is verified, and by authorities of the secret's own; none without TLS.
+    fn tls(&self) -> Option<(bool, bool)> {
+        self.ssl.as_ref().map(|ssl| (ssl.reject_unauthorized, ssl.ca.is_some()))
     }
 
     /// What libpq calls the TLS that the secret asks for. Where a URL or the secret says it in libpq's word, it stays that
     /// word, unless it asks for less than `ssl` does.
     pub(crate) fn ssl_mode(&self) -> Option<&str> {
         let given = self.extra.expose("sslmode").and_then(Value::as_str);
-        ssl_mode(self.ssl.as_ref().map(|ssl| (ssl.reject_unauthorized, ssl.ca.is_some())), given)
+        ssl_mode(self.tls(), given)
     }
 
     /// The URL with the TLS that the secret asks for, and with a file of the certificates to trust.

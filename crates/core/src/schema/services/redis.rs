@@ -178,10 +178,10 @@ impl Special for Redis {
             [Place::File(REDIS_CA_FILE), Place::Text("REDIS_TLS_CA"), url_file, Place::File("REDIS_TLS_CA_PATH")];
         let ca = assembly.ca(tls, &places, "/tls/ca");
         assembly.put_tls("tls", tls, ca);
-        if let (Some(name), Some(tls @ Value::Object(_))) =
-            (assembly.variables.get("REDIS_TLS_SERVERNAME"), assembly.payload.get_mut("tls"))
-        {
-            tls["servername"] = name.into();
+        let host = assembly.payload.get("host").and_then(Value::as_str);
+        let name = assembly.variables.get("REDIS_TLS_SERVERNAME").filter(|name| Some(*name) != host).map(Value::from);
+        if let (Some(name), Some(tls @ Value::Object(_))) = (name, assembly.payload.get_mut("tls")) {
+            tls["servername"] = name;
         }
     }
 }
