@@ -78,7 +78,7 @@ impl SecretsBuilder {
         self.option("database", defaults)
     }
 
-    /// Where Redis is, for a secret that does not say it, as one that ElastiCache rotates.
+    /// Where Redis is, for a secret that does not say it, as one that AWS rotates.
     pub fn redis(self, redis: RedisDefaults) -> Self {
         let RedisDefaults { host, port, ca_file } = redis;
         let mut defaults = serde_json::Map::new();

@@ -135,6 +135,8 @@ pub enum Rule {
     HttpsUrl,
     /// Well-formed JSON.
     Json,
+    /// At most this many characters.
+    MaxLength,
     /// At most the size that Secrets Manager stores.
     MaxSize,
     /// At least this many characters.
@@ -145,6 +147,10 @@ pub enum Rule {
     Name,
     /// A name that ends like the suffix of an ARN (a warning).
     NameSuffix,
+    /// One of the texts that are listed.
+    OneOf,
+    /// Matches the pattern.
+    Pattern,
     /// PEM, or base64 of PEM: certificates, one at least, each of them readable.
     PemCertificate,
     /// Not a known placeholder.

@@ -144,13 +144,16 @@ fn secrets() -> Value {
             ("type", json!({ "enum": ["boolean", "integer", "string", "url"] })),
             ("required", json!({ "type": "boolean" })),
             ("minLength", number()),
+            ("maxLength", json!({ "type": "integer", "minimum": 1 })),
+            ("pattern", text()),
+            ("enum", json!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 })),
             ("variable", json!({ "type": "string", "pattern": "^[A-Za-z0-9_]+$" })),
         ],
         &[],
     );
     let fields = json!({ "type": "object", "minProperties": 1, "additionalProperties": field });
     let id = json!({ "type": "string", "pattern": "^[A-Za-z0-9_+=.@-]+/[A-Za-z0-9_+=.@-]+$" });
-    json!({ "type": "array", "items": object(&[("id", id), ("fields", fields)], &["id", "fields"]), "maxItems": 1000 })
+    json!({ "type": "array", "items": object(&[("id", id), ("fields", fields), ("optional", json!({ "type": "boolean" }))], &["id", "fields"]), "maxItems": 1000 })
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub struct Options {
     pub snapshot: Option<SnapshotFile>,
     /// Where the database is, for a secret that does not say it, as one that RDS manages.
     pub database: DatabaseDefaults,
-    /// Where Redis is, for a secret that does not say it, as one that ElastiCache rotates.
+    /// Where Redis is, for a secret that does not say it, as one that AWS rotates.
     pub redis: RedisDefaults,
     /// How the driver's source reaches Secrets Manager.
     pub connection: Connection,
@@ -99,7 +99,9 @@ impl Options {
             Some(options) if problems.violations.is_empty() => {
                 let files = [(DATABASE_CA_FILE, &options.database.ca_file), (REDIS_CA_FILE, &options.redis.ca_file)];
                 for (name, path) in files {
-                    path.iter().for_each(|path| variables.set(name, path.clone()));
+                    if let Some(path) = path {
+                        variables.set(name, path.clone());
+                    }
                 }
                 Ok((options, variables))
             }
@@ -192,6 +194,11 @@ impl Options {
             ServiceId::BuiltIn(service) => Some(service.definition()),
             ServiceId::Custom(id) => self.custom.iter().find(|custom| custom.id == **id),
         }
+    }
+
+    /// Whether the application runs well without a secret.
+    pub fn is_optional(&self, service: &ServiceId) -> bool {
+        self.definition(service).is_some_and(|definition| definition.optional)
     }
 }
 
@@ -292,7 +299,7 @@ fn read_secret_ids(
     fields.object("secretIds", |fields| {
         for name in fields.names() {
             let Some(text) = fields.text(name) else { continue };
-            match SecretId::parse(text) {
+            match SecretId::parse(&text.replace("{environment}", &environment.to_string())) {
                 // A service that is not asked for may stay configured.
                 _ if !known().any(|known| known == name) && name.parse::<Service>().is_ok() => {}
                 _ if !known().any(|known| known == name) => {

@@ -96,6 +96,14 @@ impl<'a, 'f> Fields<'a, 'f> {
         Some(text)
     }
 
+    /// The digits of a whole number that stands where an application's own secret has text, such as an id.
+    pub(crate) fn digits(&mut self, name: &str) -> Option<String> {
+        let number = self.object.get(name).and_then(Value::as_number).filter(|_| self.problems.is_custom)?;
+        let is_whole = number.is_i64() || number.is_u64();
+        self.taken.push(name.to_owned());
+        is_whole.then(|| number.to_string())
+    }
+
     /// A text is no value of its type, for quotes around it perhaps.
     fn mistyped(&mut self, name: &str, rule: Rule, text: &str, phrase: &str) {
         match placeholder::quotes(text) {

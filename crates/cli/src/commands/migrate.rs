@@ -77,6 +77,9 @@ struct Plan {
     steps: Vec<Planned>,
     /// Services none of whose variables is set.
     without_variables: Vec<ServiceId>,
+    /// Those of them that the application needs.
+    #[serde(skip)]
+    needed: Vec<ServiceId>,
     #[serde(skip)]
     only_missing: bool,
 }
@@ -136,7 +139,9 @@ impl Migrate {
             planned.push(plan);
         }
         let (environment, place) = (context.options.environment.to_string(), context.place().await?);
-        let plan = Plan { environment, place, steps: planned, without_variables, only_missing: self.missing };
+        let needed =
+            without_variables.iter().filter(|service| !context.options.is_optional(service)).cloned().collect();
+        let plan = Plan { environment, place, steps: planned, without_variables, needed, only_missing: self.missing };
         let count = steps.iter().filter(|step| !matches!(step.action, Action::Leave | Action::Same)).count();
         if self.dry_run {
             context.output.report(&plan);
@@ -425,8 +430,7 @@ impl Report for Migrated {
             };
             page.line(format_args!("{} {service} {done} {}", paint(GOOD, "✓"), paint(DIM, version_id)));
         }
-        let optional = self.plan.without_variables.iter().filter(|service| !service.is_optional());
-        for service in optional {
+        for service in &self.plan.needed {
             page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
         }
         page.heading("Variables to remove once the application runs with its secrets");

@@ -137,13 +137,11 @@ impl<'a> Assembly<'a> {
     pub(crate) fn options(&mut self, variable: &str, url: &url::Url) -> Vec<(String, String)> {
         let mut options = vec![];
         for option in given_options(url) {
-            match option {
-                Some(option) => options.push(option),
-                None => {
-                    let message = format!("an option of {variable} is not UTF-8: percent-encode its UTF-8 bytes");
-                    self.violate("", Rule::Url, &message);
-                }
+            if option.is_none() {
+                let message = format!("an option of {variable} is not UTF-8: percent-encode its UTF-8 bytes");
+                self.violate("", Rule::Url, &message);
             }
+            options.extend(option);
         }
         options
     }

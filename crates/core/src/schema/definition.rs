@@ -78,6 +78,12 @@ pub struct Field {
     pub variable: Option<Cow<'static, str>>,
     /// The fewest characters of a text.
     pub min_length: usize,
+    /// The most characters of a text.
+    pub max_length: Option<usize>,
+    /// What a text matches, in the part of ECMAScript's regular expressions that JSON Schema advises.
+    pub pattern: Option<Cow<'static, str>>,
+    /// The texts of which it is one; none: any.
+    pub one_of: Cow<'static, [Cow<'static, str>]>,
     /// How a text starts.
     pub prefix: Option<&'static Prefix>,
     /// Whether it is no secret: shown where the others are redacted.

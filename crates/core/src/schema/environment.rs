@@ -200,9 +200,8 @@ fn assign(fields: &[Field], entries: &[Entry<'_>], ca_file: Option<&str>, assign
                 }
             }
             // An empty variable counts as unset.
-            (_, Some(Seen::Text(""))) => {}
-            (_, Some(Seen::Text(text))) => put((*text).to_owned(), field.visible),
-            (_, Some(Seen::Extra(_) | Seen::Group(_) | Seen::Texts(_)) | None) => {}
+            (_, Some(Seen::Text(text))) if !text.is_empty() => put((*text).to_owned(), field.visible),
+            (_, Some(Seen::Extra(_) | Seen::Group(_) | Seen::Text(_) | Seen::Texts(_)) | None) => {}
         }
     }
 }

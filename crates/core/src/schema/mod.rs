@@ -11,6 +11,7 @@ mod definition;
 mod environment;
 mod json_schema;
 mod parse;
+mod pattern;
 pub(crate) mod placeholder;
 mod record;
 mod records;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use permisos_secrets_core::Service;
-use permisos_secrets_core::schema::{Definition, Field, FieldList, Kind, Need};
+use permisos_secrets_core::schema::{DefaultValue, Definition, Field, FieldList, Kind, Need};
 
 use crate::cache::Workspace;
 
@@ -125,7 +125,7 @@ fn records(definition: &'static Definition) -> Vec<(String, &'static str, &'stat
 
 /// Whether a config may lack the field.
 fn is_optional(field: &Field) -> bool {
-    matches!(field.need, Need::Optional)
+    matches!(field.need, Need::Optional | Need::Default(DefaultValue::With { optional: true, .. }))
 }
 
 fn kebab(camel: &str) -> String {

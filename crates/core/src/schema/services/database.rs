@@ -173,9 +173,10 @@ impl DatabaseConfig {
 /// What libpq calls TLS: whether it verifies and with authorities of its own, and the word that was given.
 fn ssl_mode(ssl: Option<(bool, bool)>, given: Option<&str>) -> Option<&str> {
     match (ssl, given) {
-        (None, Some("disable")) => given,
+        (None, Some("disable"))
+        | (Some((true, _)), Some("verify-ca"))
+        | (Some((_, false)), Some("allow" | "prefer" | "require")) => given,
         (None, _) => None,
-        (Some((true, _)), Some("verify-ca")) | (Some((_, false)), Some("allow" | "prefer" | "require")) => given,
         (Some((true, _)), _) => Some("verify-full"),
         (Some((false, _)), _) => Some("require"),
     }

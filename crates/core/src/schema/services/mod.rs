@@ -109,13 +109,6 @@ configs! {
     Monitoring(MonitoringConfig),
 }
 
-impl ServiceId {
-    /// Whether an application runs well without it.
-    pub fn is_optional(&self) -> bool {
-        matches!(self, Self::BuiltIn(service) if service.definition().optional)
-    }
-}
-
 impl Config {
     /// The config as JSON **with its secret values**, for a runtime without Rust's types. Zeroed when dropped.
     pub fn expose_json(&self) -> Zeroizing<String> {
@@ -136,13 +129,12 @@ impl Config {
         }
     }
 
-    /// A security config with the values before a rotation, or without them; any other config as it is.
-    pub(crate) fn with_previous(&self, previous: Option<&Self>) -> Self {
+    /// A security config with the values before a rotation; any other config as it is.
+    pub(crate) fn with_previous(&self, previous: &Self) -> Self {
         match (self, previous) {
-            (Self::Security(config), Some(Self::Security(previous))) => {
-                Self::Security(Arc::new(config.with_previous(Some(previous))))
+            (Self::Security(config), Self::Security(previous)) => {
+                Self::Security(Arc::new(config.with_previous(previous)))
             }
-            (Self::Security(config), _) => Self::Security(Arc::new(config.with_previous(None))),
             _ => self.clone(),
         }
     }

@@ -87,7 +87,7 @@ const OPTIONS: [&str; 7] = [
 struct Redis;
 
 impl Special for Redis {
-    /// Completes a secret that ElastiCache rotates: it holds `username`, `password` and `user_arn` alone. What is stored is
+    /// Completes a secret that AWS rotates for `ElastiCache`: it holds `username`, `password` and `user_arn` alone. What is stored is
     /// left alone.
     fn complete(
         &self,
