@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::milliseconds;
 
-/// Whether an entry is within its lifetime.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+/// Whether a value is within its lifetime.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Freshness {
     /// Within its lifetime.
