@@ -10,6 +10,15 @@ use tokio::sync::Mutex;
 
 use crate::secrets::promise;
 
+/// What an error, or one that it wraps, says of itself.
+#[napi(object)]
+pub struct NativeReported {
+    /// Its code, of whatever kind; empty where it has none.
+    pub code: String,
+    /// Its message.
+    pub message: String,
+}
+
 /// The driver's `LoginRetries`.
 #[napi]
 pub struct NativeLoginRetries(Arc<Mutex<LoginRetries>>);
@@ -22,8 +31,8 @@ impl NativeLoginRetries {
 
 #[napi]
 impl NativeLoginRetries {
-    /// After work failed with an error of these SQLSTATEs: refreshes and waits, then resolves to whether the work is to
-    /// run again.
+    /// After work failed with an error that says this, it and what it wraps: where another password may heal that,
+    /// refreshes and waits; resolves to whether the work is to run again.
     ///
     /// # Errors
     ///
@@ -33,12 +42,13 @@ impl NativeLoginRetries {
         &self,
         env: &'e Env,
         tried: Option<String>,
-        sqlstates: Vec<String>,
+        reported: Vec<NativeReported>,
     ) -> napi::Result<Object<'e>> {
         let retries = self.0.clone();
         promise(env, async move {
             let mut retries = retries.lock().await;
-            retries.after_failure(tried.as_deref(), sqlstates.iter().map(String::as_str)).await
+            let reported = reported.iter().map(|it| (it.code.as_str(), it.message.as_str()));
+            retries.after_failure(tried.as_deref(), reported).await
         })
     }
 }

@@ -208,7 +208,8 @@ impl Answer {
     /// What the agent passes on has AWS's code. What it says itself has none, but is one of a few texts. Neither is
     /// quoted.
     fn refusal(&self, url: &Url, token: &Token) -> Failure {
-        let (status, code, place) = (self.status, self.code(), place(url));
+        let (status, place) = (self.status, place(url));
+        let (code, message) = table::code_and_message(&self.body);
         let (kind, what) = match (status, code.as_str()) {
             (_, "ConnectionError") => {
                 (ErrorKind::Unavailable, "the agent found no connection to Secrets Manager".to_owned())
@@ -224,8 +225,8 @@ impl Answer {
             (_, "TimeoutError") => (ErrorKind::Timeout, "the agent's call to Secrets Manager timed out".to_owned()),
             (_, "") => self.own_refusal(&place, token),
             (_, code) => {
-                let message = format!("the agent answered {} (HTTP {status})", table::known_code(code));
-                (table::kind(code, status), message)
+                let (kind, hint) = table::meaning(code, &message, status);
+                (kind, table::hinted(format!("the agent answered {} (HTTP {status})", table::known_code(code)), hint))
             }
         };
         failure(kind, &what)
@@ -266,15 +267,9 @@ impl Answer {
 
     /// Whether it is asked again without what an older agent does not know.
     fn may_refuse_a_parameter(&self) -> bool {
-        let is_parameter = |code: &str| code.is_empty() || table::kind(code, self.status) == ErrorKind::ConfigInvalid;
-        self.status == 400 && is_parameter(&self.code()) && !self.text().contains(NOT_READY)
-    }
-
-    /// AWS's error code, without its name space.
-    fn code(&self) -> String {
-        let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let code = ["__type", "code", "Code"].iter().find_map(|name| json[name].as_str()).unwrap_or_default();
-        code.rsplit('#').next().unwrap_or_default().to_owned()
+        let (code, message) = table::code_and_message(&self.body);
+        let is_parameter = code.is_empty() || table::meaning(&code, &message, 400).0 == ErrorKind::ConfigInvalid;
+        self.status == 400 && is_parameter && !self.text().contains(NOT_READY)
     }
 
     fn text(&self) -> String {

@@ -526,7 +526,7 @@ impl Mechanism {
         let operations = ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "IAM Identity Center"];
         let (operation, (code, status)) =
             operations.into_iter().zip(answers).find_map(|(operation, answer)| Some((operation, answer(error)?)))?;
-        let kind = match table::kind(&code, status) {
+        let kind = match table::meaning(&code, "", status).0 {
             kind @ (ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable) => kind,
             _ => ErrorKind::Unauthenticated,
         };
@@ -545,6 +545,10 @@ impl Mechanism {
             (_, "InvalidIdentityToken" | "InvalidIdentityTokenException") => {
                 "; the token is not of an identity provider that the account knows".to_owned()
             }
+            (_, "RegionDisabledException") => {
+                "; STS is not active in that region: an administrator activates it in IAM's account settings".to_owned()
+            }
+            (_, "MalformedPolicyDocument" | "PackedPolicyTooLarge") => "; its session policy is at fault".to_owned(),
             ("sts:AssumeRole", _) => "; allow it on the role, and the caller in the role's trust policy".to_owned(),
             ("sts:AssumeRoleWithWebIdentity", _) => "; allow this identity in the role's trust policy".to_owned(),
             _ if status == 401 => format!(": its session has expired or was ended; run `{}`", self.login()),

@@ -96,8 +96,8 @@ pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
     timeout.mul_f64(0.6).min(CONNECT_TIMEOUT)
 }
 
-/// What the SDK's second attempt is for: not for a connection that was waited for in vain, but for a signature that was
-/// too old or too new, which is made again by the server's clock.
+/// What the SDK's second attempt is for: not for a connection that was waited for in vain, but for every code of the table
+/// that passes by itself, and for a signature that was too old or too new, which is made again by the server's clock.
 #[derive(Debug)]
 pub(crate) struct SecondAttempt;
 
@@ -113,7 +113,7 @@ impl ClassifyRetry for SecondAttempt {
         }
         let body = context.response().and_then(|response| response.body().bytes());
         let (code, message) = body.map(table::code_and_message).unwrap_or_default();
-        if table::is_of_the_clock(&code, &message) {
+        if table::is_transient(&code, &message) {
             RetryAction::transient_error()
         } else {
             RetryAction::NoActionIndicated
@@ -175,12 +175,15 @@ pub(crate) fn answered(
         let message = format!("{answer}: this machine's clock is {by}; set it, for example by NTP");
         return failure(ErrorKind::Unavailable, &message);
     }
+    let (kind, hint) = table::meaning(code, message, status);
     let hint = match (code, status) {
-        ("", 407) => ": a proxy on the way asks for a user name and password; give them in HTTPS_PROXY or HTTP_PROXY",
-        ("", 401 | 403) => ": no answer of AWS's own; a proxy or a firewall on the way may have refused it",
-        _ => "",
+        ("", 407) => {
+            Some("a proxy on the way asks for a user name and password; give them in HTTPS_PROXY or HTTP_PROXY")
+        }
+        ("", 401 | 403) => Some("no answer of AWS's own; a proxy or a firewall on the way may have refused it"),
+        _ => hint,
     };
-    failure(table::kind(code, status), &format!("{answer}{hint}"))
+    failure(kind, &table::hinted(answer, hint))
 }
 
 /// How far this machine's clock is from the server's, in a person's words.

@@ -244,9 +244,10 @@ impl Regional {
             }
             for error in page.errors.unwrap_or_default() {
                 let code = error.error_code.as_deref().unwrap_or_default();
-                let message =
+                let (kind, hint) = table::meaning(code, error.message.as_deref().unwrap_or_default(), 400);
+                let happened =
                     format!("BatchGetSecretValue in {} answered {} for it", self.region, table::known_code(code));
-                let failure = failure(table::kind(code, 400), &message);
+                let failure = failure(kind, &table::hinted(happened, hint));
                 let id = error.secret_id.unwrap_or_default();
                 let name = SecretId::parse(&id).as_ref().map(name_of).unwrap_or_default().to_owned();
                 results.extend(self.answered(keys, &id, &name).map(|key| (key.clone(), Err(failure.clone()))));

@@ -3,66 +3,229 @@
 use permisos_secrets_core::ErrorKind;
 use serde::Deserialize;
 
-/// The kind of an error that Secrets Manager (or KMS or STS behind it) answers. Throttling is an HTTP 400 too, so the
+/// Each code that AWS documents for Secrets Manager
+/// ([operations](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html),
+/// [common](https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html)), for KMS and STS behind it,
+/// and for IAM Identity Center. The kind decides what is retried and whether the environment may stand in.
+const CODES: [(ErrorKind, &[&str]); 8] = [
+    (
+        ErrorKind::AccessDenied,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "KMSAccessDeniedException",
+            "NotAuthorized",
+            "UnauthorizedOperation",
+        ],
+    ),
+    (
+        ErrorKind::ConfigInvalid,
+        &[
+            "InvalidAction",
+            "InvalidParameterCombination",
+            "InvalidParameterException",
+            "InvalidParameterValue",
+            "InvalidQueryParameter",
+            "MalformedPolicyDocumentException",
+            "MalformedQueryString",
+            "MissingAction",
+            "MissingParameter",
+            "PreconditionNotMetException",
+            "PublicPolicyException",
+            "RequestEntityTooLargeException",
+            "ResourceExistsException",
+            "UnknownOperationException",
+            "ValidationError",
+            "ValidationException",
+        ],
+    ),
+    (
+        ErrorKind::DecryptionFailed,
+        &[
+            "DecryptionFailure",
+            "DisabledException",
+            "EncryptionFailure",
+            "IncorrectKeyException",
+            "InvalidCiphertextException",
+            "InvalidGrantTokenException",
+            "InvalidKeyUsageException",
+            "KMSDisabledException",
+            "KMSInvalidStateException",
+            "KMSNotFoundException",
+            "KMSOptInRequired",
+            // KMS's own: the key is not there.
+            "NotFoundException",
+        ],
+    ),
+    // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
+    (ErrorKind::NotFound, &["InvalidRequestException", "ResourceNotFoundException"]),
+    (
+        ErrorKind::Throttled,
+        &[
+            "BandwidthLimitExceeded",
+            "EC2ThrottledException",
+            "KMSThrottlingException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
+        ],
+    ),
+    (ErrorKind::Timeout, &["DependencyTimeoutException", "RequestTimeout", "RequestTimeoutException"]),
+    (
+        ErrorKind::Unauthenticated,
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "ExpiredTradeInTokenException",
+            "IDPRejectedClaim",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "InvalidAuthorizationMessageException",
+            "InvalidClientTokenId",
+            "InvalidIdentityToken",
+            "InvalidIdentityTokenException",
+            "InvalidSignatureException",
+            "JWTPayloadSizeExceededException",
+            // STS's, which has no Exception at its end.
+            "MalformedPolicyDocument",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "OptInRequired",
+            "OutboundWebIdentityFederationDisabledException",
+            "PackedPolicyTooLarge",
+            "RegionDisabledException",
+            "SessionDurationEscalationException",
+            "SignatureDoesNotMatch",
+            "UnauthorizedException",
+            "UnrecognizedClientException",
+        ],
+    ),
+    (
+        ErrorKind::Unavailable,
+        &[
+            "IDPCommunicationError",
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServerException",
+            "InternalServiceError",
+            "InvalidNextTokenException",
+            "KMSInternalException",
+            "KeyUnavailableException",
+            // What came is not what was sent.
+            "MalformedHttpRequestException",
+            "RequestAbortedException",
+            // Those about the time of a request are the clock's, not the caller's, and pass once it is right.
+            "RequestExpired",
+            "RequestInTheFuture",
+            "RequestTimeTooSkewed",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        ],
+    ),
+];
+
+/// Codes that stand for several things, which a message tells apart by one of these phrases in small letters.
+const SAID: [Said; 14] = [
+    said("InvalidRequestException", "deletion", ErrorKind::NotFound, "it is scheduled for deletion"),
+    said("InvalidRequestException", "marked deleted", ErrorKind::NotFound, "it is scheduled for deletion"),
+    said("InvalidRequestException", "different aws account", ErrorKind::DecryptionFailed, FOREIGN_KEY),
+    said("InvalidRequestException", "kms", ErrorKind::DecryptionFailed, "it is about the secret's KMS key"),
+    said("InvalidRequestException", "previous rotation", ErrorKind::Unavailable, "a rotation is still under way"),
+    said(
+        "InvalidRequestException",
+        "lambda",
+        ErrorKind::ConfigInvalid,
+        "the secret has no rotation function that can be used",
+    ),
+    said(
+        "InvalidRequestException",
+        "managed by",
+        ErrorKind::ConfigInvalid,
+        "another service of AWS manages the secret, and changes it alone",
+    ),
+    said(
+        "ResourceNotFoundException",
+        "staging label",
+        ErrorKind::NotFound,
+        "the secret is there, but has no value with that label",
+    ),
+    said("AccessDeniedException", "kms", ErrorKind::AccessDenied, "it is the secret's KMS key that is refused"),
+    said(
+        "AccessDeniedException",
+        "ciphertext refers to",
+        ErrorKind::AccessDenied,
+        "the secret's KMS key is refused, or is not there",
+    ),
+    said("AccessDeniedException", "vpc endpoint policy", ErrorKind::AccessDenied, "a VPC endpoint's policy refuses it"),
+    said(
+        "AccessDeniedException",
+        "service control policy",
+        ErrorKind::AccessDenied,
+        "a service control policy of the organization refuses it",
+    ),
+    said(
+        "AccessDeniedException",
+        "permissions boundary",
+        ErrorKind::AccessDenied,
+        "the role's permissions boundary refuses it",
+    ),
+    said(
+        "InvalidSignatureException",
+        "scoped to a valid region",
+        ErrorKind::Unauthenticated,
+        "the endpoint is of another region than `region`",
+    ),
+];
+const FOREIGN_KEY: &str = "the secret of another account is encrypted with that account's own key for Secrets Manager, \
+                           which no other account may use: encrypt it with a customer managed key whose policy lets this \
+                           account decrypt";
+
+struct Said {
+    code: &'static str,
+    phrase: &'static str,
+    kind: ErrorKind,
+    hint: &'static str,
+}
+
+const fn said(code: &'static str, phrase: &'static str, kind: ErrorKind, hint: &'static str) -> Said {
+    Said { code, phrase, kind, hint }
+}
+
+/// The kind of an error that AWS answers, and what its message adds, in our words. Throttling is an HTTP 400 too, so the
 /// code decides; the status only where the code is not known.
-pub(crate) fn kind(code: &str, status: u16) -> ErrorKind {
-    known(code).unwrap_or_else(|| by_status(status))
+pub(crate) fn meaning(code: &str, message: &str, status: u16) -> (ErrorKind, Option<&'static str>) {
+    let message = message.to_ascii_lowercase();
+    match SAID.iter().find(|said| said.code == code && message.contains(said.phrase)) {
+        Some(said) => (said.kind, Some(said.hint)),
+        None => (known(code).unwrap_or_else(|| by_status(status)), None),
+    }
+}
+
+/// What happened, and what the message adds.
+pub(crate) fn hinted(happened: String, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{happened}: {hint}"),
+        None => happened,
+    }
+}
+
+/// Whether a call is worth a second attempt at once: what passes by itself.
+pub(crate) fn is_transient(code: &str, message: &str) -> bool {
+    let is_known = known(code).is_some();
+    is_of_the_clock(code, message) || is_known && meaning(code, message, 0).0.is_retryable()
 }
 
 fn known(code: &str) -> Option<ErrorKind> {
-    Some(match code {
-        "AccessDenied" | "AccessDeniedException" | "KMSAccessDeniedException" | "UnauthorizedOperation" => {
-            ErrorKind::AccessDenied
-        }
-        "DecryptionFailure" | "DisabledException" | "EncryptionFailure" | "KMSInvalidStateException" => {
-            ErrorKind::DecryptionFailed
-        }
-        // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
-        "InvalidRequestException" | "ResourceNotFoundException" => ErrorKind::NotFound,
-        // Those about the time of a request are the clock's, not the caller's, and pass once it is right.
-        "IDPCommunicationError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "InternalServiceError"
-        | "InvalidNextTokenException"
-        | "RequestAbortedException"
-        | "RequestExpired"
-        | "RequestInTheFuture"
-        | "RequestTimeTooSkewed"
-        | "ServiceUnavailable" => ErrorKind::Unavailable,
-        "InvalidParameterException" | "ResourceExistsException" | "ValidationException" => ErrorKind::ConfigInvalid,
-        "EC2ThrottledException"
-        | "BandwidthLimitExceeded"
-        | "LimitExceededException"
-        | "PriorRequestNotComplete"
-        | "ProvisionedThroughputExceededException"
-        | "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "SlowDown"
-        | "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "TooManyRequestsException"
-        | "TransactionInProgressException" => ErrorKind::Throttled,
-        "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Timeout,
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "IDPRejectedClaim"
-        | "IncompleteSignature"
-        | "InvalidClientTokenId"
-        | "InvalidIdentityToken"
-        | "InvalidIdentityTokenException"
-        | "InvalidSignatureException"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "NotAuthorized"
-        | "OptInRequired"
-        | "SignatureDoesNotMatch"
-        | "UnauthorizedException"
-        | "UnrecognizedClientException" => ErrorKind::Unauthenticated,
-        _ => return None,
-    })
+    CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(kind, _)| *kind)
 }
 
 fn by_status(status: u16) -> ErrorKind {
@@ -119,16 +282,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_is_told_by_code_although_it_is_a_400() {
-        assert_eq!(kind("ThrottlingException", 400), ErrorKind::Throttled);
-        assert_eq!(kind("TooManyRequestsException", 400), ErrorKind::Throttled);
+    fn a_code_has_one_row_and_stands_in_its_order() {
+        let codes: Vec<&str> = CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+        let unique: std::collections::BTreeSet<&str> = codes.iter().copied().collect();
+        assert_eq!(unique.len(), codes.len());
+        assert!(CODES.iter().all(|(_, codes)| codes.is_sorted()) && CODES.is_sorted_by_key(|(kind, _)| *kind as usize));
+        assert!(SAID.iter().all(|said| unique.contains(said.code) && said.phrase == said.phrase.to_lowercase()));
     }
 
     #[test]
     fn an_unknown_code_is_told_by_status() {
-        assert_eq!(kind("Novelty", 503), ErrorKind::Unavailable);
-        assert_eq!(kind("Novelty", 429), ErrorKind::Throttled);
-        assert_eq!(kind("Novelty", 403), ErrorKind::AccessDenied);
+        let kind = |status| meaning("Novelty", "", status).0;
+        assert_eq!(
+            [kind(503), kind(429), kind(403)],
+            [ErrorKind::Unavailable, ErrorKind::Throttled, ErrorKind::AccessDenied]
+        );
     }
 
     #[test]

@@ -334,7 +334,12 @@ async fn every_row_of_the_error_table() {
         (400, "ExpiredTokenException", ErrorKind::Unauthenticated),
         (400, "UnrecognizedClientException", ErrorKind::Unauthenticated),
         (400, "InvalidSignatureException", ErrorKind::Unauthenticated),
+        (403, "NotAuthorized", ErrorKind::AccessDenied),
         (400, "InvalidParameterException", ErrorKind::ConfigInvalid),
+        (400, "NotFoundException", ErrorKind::DecryptionFailed),
+        (500, "KeyUnavailableException", ErrorKind::Unavailable),
+        (400, "MalformedHttpRequestException", ErrorKind::Unavailable),
+        (503, "DependencyTimeoutException", ErrorKind::Timeout),
         (400, "ValidationException", ErrorKind::ConfigInvalid),
         (500, "InternalServiceError", ErrorKind::Unavailable),
         (503, "", ErrorKind::Unavailable),
@@ -353,6 +358,82 @@ async fn every_row_of_the_error_table() {
             assert_eq!(failure(&fetched, "a").kind, kind, "{code} {status}");
             assert_no_leak(&format!("{fetched:?}"), "a failure");
         }
+    }
+}
+
+/// Messages as AWS writes them, each alone and as the item of a batch.
+#[tokio::test]
+async fn a_message_decides_where_a_code_stands_for_several_things() {
+    for (code, message, kind, hint) in [
+        (
+            "InvalidRequestException",
+            "You can't perform this operation on the secret because it was marked for deletion.",
+            ErrorKind::NotFound,
+            "it is scheduled for deletion",
+        ),
+        (
+            "InvalidRequestException",
+            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS \
+             service key.",
+            ErrorKind::DecryptionFailed,
+            "customer managed key",
+        ),
+        (
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+            ErrorKind::NotFound,
+            "has no value",
+        ),
+        ("AccessDeniedException", "Access to KMS is not allowed", ErrorKind::AccessDenied, "KMS key that is refused"),
+        (
+            "AccessDeniedException",
+            "User: x is not authorized to perform: secretsmanager:GetSecretValue on resource: y because no VPC endpoint \
+             policy allows the secretsmanager:GetSecretValue action",
+            ErrorKind::AccessDenied,
+            "VPC endpoint",
+        ),
+        (
+            "InvalidSignatureException",
+            "Credential should be scoped to a valid region, not 'us-east-1'.",
+            ErrorKind::Unauthenticated,
+            "another region than `region`",
+        ),
+    ] {
+        let server = Server::start(move |seen| match seen.operation.as_str() {
+            "BatchGetSecretValue" => {
+                let error = |id: &Value| json!({ "SecretId": id, "ErrorCode": code, "Message": message });
+                let ids = seen.body["SecretIdList"].as_array().unwrap();
+                Reply::json(200, &json!({ "Errors": ids.iter().map(error).collect::<Vec<_>>() }))
+            }
+            _ => Reply::error(400, code, message),
+        })
+        .await;
+        for asked in [&["a"][..], &["a", "b"]] {
+            let fetched = source(&patient(&server)).fetch(&fetch(asked)).await;
+            let failure = failure(&fetched, "a");
+            assert_eq!(failure.kind, kind, "{message}");
+            assert!(failure.message.contains(hint) && !failure.message.contains(message), "{}", failure.message);
+        }
+    }
+}
+
+/// What passes by itself is asked for again at once, whatever its status; what does not is not.
+#[tokio::test]
+async fn each_code_that_passes_by_itself_is_tried_twice() {
+    for (code, tries) in [
+        ("KeyUnavailableException", 2),
+        ("KMSInternalException", 2),
+        ("InternalServiceError", 2),
+        ("ThrottlingException", 2),
+        ("DependencyTimeoutException", 2),
+        ("AccessDeniedException", 1),
+        ("DecryptionFailure", 1),
+        ("ResourceNotFoundException", 1),
+        ("ExpiredTokenException", 1),
+    ] {
+        let server = Server::start(move |_| Reply::error(400, code, CANARY)).await;
+        source(&patient(&server)).fetch(&fetch(&["a"])).await;
+        assert_eq!(server.seen().len(), tries, "{code}");
     }
 }
 

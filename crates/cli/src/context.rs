@@ -1,13 +1,13 @@
 //! What every command needs: the application's options and variables, and a client for AWS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use permisos_secrets::Secrets;
 use permisos_secrets_aws::Admin;
-use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, UnixTime, Variables};
+use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, Uncovered, UnixTime, Variables};
 use serde_json::{Map, Value};
 
 use crate::dotenv;
@@ -66,8 +66,8 @@ pub(crate) struct Context<'o> {
     pub(crate) output: &'o Output,
     /// The administrator's calls.
     pub(crate) admin: Admin,
-    /// Whether the variables come from a file instead of the process.
-    pub(crate) reads_file: bool,
+    /// The names of the file's variables, where they come from one.
+    pub(crate) file: Option<BTreeSet<String>>,
     given: Map<String, Value>,
     environment: BTreeMap<String, String>,
 }
@@ -86,7 +86,7 @@ impl<'o> Context<'o> {
             Some(file) => read_config(file)?,
             None => Map::new(),
         };
-        let reads_file = global.env_file.is_some();
+        let mut of_file = None;
         let texts = [
             ("environment", global.environment),
             ("source", global.source),
@@ -106,7 +106,9 @@ impl<'o> Context<'o> {
             for name in Options::variable_names(&given).iter().filter(|name| !usual.contains(name)) {
                 environment.remove(name);
             }
-            environment.extend(dotenv::read(file, output)?);
+            let read = dotenv::read(file, output)?;
+            of_file = Some(read.keys().cloned().collect());
+            environment.extend(read);
         }
         let (mut options, mut variables) = Options::parse(&given, &environment)?;
         options.started_at = now();
@@ -114,7 +116,7 @@ impl<'o> Context<'o> {
             variables = variables.with_file(name, std::fs::read_to_string(path).ok());
         }
         let admin = Admin::new(&options.connection);
-        Ok(Self { options, variables, output, admin, reads_file, given, environment })
+        Ok(Self { options, variables, output, admin, file: of_file, given, environment })
     }
 
     /// The secrets as an application would open them, with these options changed.
@@ -127,6 +129,13 @@ impl<'o> Context<'o> {
             builder = builder.option(name, value.clone());
         }
         builder.build()
+    }
+
+    /// What the file holds and no service reads.
+    pub(crate) fn uncovered(&self) -> Uncovered {
+        let names = self.file.iter().flatten();
+        let given = names.filter_map(|name| Some((name.as_str(), self.environment.get(name)?.as_str())));
+        Uncovered::of(&self.options, given)
     }
 
     /// The region, and the account where it is known: shown before a person confirms a change.

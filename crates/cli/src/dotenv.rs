@@ -15,6 +15,7 @@ use regex_lite::Regex;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use crate::node_env;
 use crate::output::{Output, WARN, paint};
 
 /// Twice the size of seven secrets at Secrets Manager's limit: a larger file is not an environment file.
@@ -40,7 +41,7 @@ pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, Stri
         Ok(_) => {}
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is not UTF-8 text".into()))?;
-    let Parsed { variables, overridden } = parse(text).map_err(|lines| {
+    let Parsed { variables, overridden, lines, cut, open } = parse(text).map_err(|lines| {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
         wrong(format!(
             "cannot be understood at line {}: write NAME=value, with quotes around a value of several lines, or # before \
@@ -57,6 +58,25 @@ pub(crate) fn read(file: &Path, output: &Output) -> Result<BTreeMap<String, Stri
     for name in overridden {
         note(format!("{name} is set more than once: the last value counts"));
     }
+    let by_node = node_env::parse(text);
+    for (name, value) in &variables {
+        let line = lines.get(name).copied().unwrap_or_default();
+        if cut.contains(name) {
+            note(format!(
+                "{name}, line {line}: what follows # is left out, as dotenv does; put quotes around the value if it \
+                 belongs to it"
+            ));
+        }
+        if open.contains(name) {
+            note(format!("{name}, line {line}: the quote at its start is never closed, and belongs to the value"));
+        }
+        if by_node.get(name).map(|by_node| by_node.as_str()) != Some(value) {
+            note(format!(
+                "{name}, line {line}: node --env-file reads it otherwise than dotenv, whose reading is taken; put single \
+                 quotes around a value that has none in it"
+            ));
+        }
+    }
     Ok(variables)
 }
 
@@ -66,6 +86,12 @@ struct Parsed {
     variables: BTreeMap<String, String>,
     /// Names whose last value differs from an earlier one.
     overridden: BTreeSet<String>,
+    /// The line in which a name is set, for the last time.
+    lines: BTreeMap<String, usize>,
+    /// Names whose value a `#` ends that may belong to it.
+    cut: BTreeSet<String>,
+    /// Names whose value starts with a quote that nothing closes.
+    open: BTreeSet<String>,
 }
 
 /// The variables, or the numbers of the lines that hold none.
@@ -85,10 +111,19 @@ fn parse(text: &str) -> Result<Parsed, Vec<usize>> {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
         // The pattern may find a variable inside a comment: skip it.
         look(end, whole.start(), number);
+        let line = number + text[end..name.start()].matches('\n').count();
         number += text[end..whole.end()].matches('\n').count();
         end = whole.end();
-        let value = unquoted(found.get(2).map(|value| value.as_str().trim()).unwrap_or_default());
+        let raw = found.get(2).map(|value| value.as_str().trim()).unwrap_or_default();
+        let value = unquoted(raw);
+        let is_open = value == raw && raw.starts_with(['\'', '"', '`']);
+        let is_cut = is_cut(whole.as_str(), found.get(2).map(|value| value.end() - whole.start()), &value);
         let name = name.as_str().to_owned();
+        parsed.lines.insert(name.clone(), line);
+        parsed.cut.remove(&name);
+        parsed.open.remove(&name);
+        parsed.open.extend(is_open.then(|| name.clone()));
+        parsed.cut.extend(is_cut.then(|| name.clone()));
         if parsed.variables.get(&name).is_some_and(|before| *before != value) {
             parsed.overridden.insert(name.clone());
         }
@@ -96,6 +131,15 @@ fn parse(text: &str) -> Result<Parsed, Vec<usize>> {
     }
     look(end, text.len(), number);
     if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
+}
+
+/// Whether what looks like a comment may be a part of the value: no space is before the `#`, or no value and no space after
+/// it.
+fn is_cut(line: &str, value_end: Option<usize>, value: &str) -> bool {
+    let Some(start) = value_end.or_else(|| line.find('#')) else { return false };
+    let Some(hash) = line[start..].find('#').map(|at| start + at) else { return false };
+    let is_spaced = line[..hash].ends_with(char::is_whitespace);
+    !is_spaced || (value.is_empty() && line[hash + 1..].starts_with(|c: char| !c.is_whitespace()))
 }
 
 fn unquoted(value: &str) -> String {
@@ -159,9 +203,19 @@ mod tests {
 
     #[test]
     fn the_last_value_of_a_name_counts_and_the_other_is_reported() {
-        let Parsed { variables, overridden } = parse("A=1\rB=2\rA=1\rB=3\r").unwrap();
+        let Parsed { variables, overridden, .. } = parse("A=1\rB=2\rA=1\rB=3\r").unwrap();
         assert_eq!(variables.values().collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(overridden.iter().collect::<Vec<_>>(), ["B"]);
+    }
+
+    #[test]
+    fn what_a_hash_may_have_cut_off_is_told_with_its_line() {
+        let text = "A=1 # comment\n\n\nB=p4ss#word\nC=#a1b2\nD= #a1b2\nE= # comment\nF='a#b'\nG='a'#b\nH=a#b\nH=c\nI='x\ny#z'\nJ=a#b";
+        let Parsed { cut, lines, .. } = parse(text).unwrap();
+        assert_eq!(
+            cut.iter().map(|name| (name.as_str(), lines[name])).collect::<Vec<_>>(),
+            [("B", 4), ("C", 5), ("D", 6), ("G", 9), ("J", 14),]
+        );
     }
 
     #[test]

@@ -5,8 +5,10 @@ mod commands;
 mod context;
 mod dates;
 mod dotenv;
+mod group;
 mod hcl;
 mod mask;
+mod node_env;
 mod output;
 mod prompt;
 

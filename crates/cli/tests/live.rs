@@ -217,7 +217,7 @@ fn exec_fills_the_variables_passes_exit_code_and_signals_and_shows_nothing_in_a_
 }
 
 #[test]
-fn exec_masks_values_in_the_output_also_percent_encoded() {
+fn exec_masks_values_in_the_output() {
     let bench = Bench::migrated();
     let script =
         "printf 'password %s' \"$DB_PASSWORD\"; echo \" url $DATABASE_URL host $DB_HOST\"; echo \"$JWT_SECRET\" >&2";

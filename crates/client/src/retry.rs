@@ -21,6 +21,11 @@ const BUDGET: Duration = Duration::from_secs(90);
 pub trait SqlState {
     /// The code in PostgreSQL's [table](https://www.postgresql.org/docs/current/errcodes-appendix.html), e.g. `28P01`.
     fn sqlstate(&self) -> Option<String>;
+
+    /// The server's message. Some codes stand for several failures, of which another password heals only a few.
+    fn server_message(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why work with the database failed.
@@ -52,13 +57,17 @@ impl<E: StdError + 'static> StdError for DatabaseError<E> {
 
 impl Secrets {
     /// Runs work that logs in to the database. Where the login fails because the password was just rotated (SQLSTATE
-    /// `28P01` or `28000`), refreshes the secret and runs the work again with what is current then, for 90 seconds at
-    /// most. Any other error passes untouched.
+    /// `28P01` or `28000`, or `PgBouncer`'s `08P01` with a message that says so), refreshes the secret and runs the work again
+    /// with what is current then, for 90 seconds at most. Any other error passes untouched at once, and so does a login
+    /// that no password can heal, such as one without TLS where `pg_hba.conf` requires it.
     pub async fn with_database_retry<T, E: SqlState, W: Future<Output = Result<T, E>>>(
         &self,
         work: impl FnMut(Arc<DatabaseConfig>) -> W,
     ) -> Result<T, DatabaseError<E>> {
-        let is_refused = |error: &E| error.sqlstate().is_some_and(|state| LoginRetry::is_login_failure(&state));
+        let is_refused = |error: &E| {
+            let (state, message) = (error.sqlstate().unwrap_or_default(), error.server_message().unwrap_or_default());
+            LoginRetry::is_login_failure([(state.as_str(), message.as_str())])
+        };
         self.with_database_retry_if(work, is_refused).await
     }
 
@@ -103,14 +112,15 @@ pub struct LoginRetries {
 }
 
 impl LoginRetries {
-    /// After an error of these SQLSTATEs, and of the version that the work logged in with: where one says that the login
-    /// was refused, as [`after_refusal`](Self::after_refusal); else false at once.
-    pub async fn after_failure<'s>(
+    /// After an error of these codes and messages, its own and those of what it wraps, and of the version that the work
+    /// logged in with: where they say that the login was refused in a way that another password may heal, as
+    /// [`after_refusal`](Self::after_refusal); else false at once.
+    pub async fn after_failure<'e>(
         &mut self,
         tried: Option<&str>,
-        mut sqlstates: impl Iterator<Item = &'s str>,
+        reported: impl IntoIterator<Item = (&'e str, &'e str)>,
     ) -> Result<bool, Error> {
-        if sqlstates.any(LoginRetry::is_login_failure) { self.after_refusal(tried).await } else { Ok(false) }
+        if LoginRetry::is_login_failure(reported) { self.after_refusal(tried).await } else { Ok(false) }
     }
 
     /// Refreshes the secret and waits, until another version than the one tried is held: true, log in with it. False once
@@ -135,6 +145,10 @@ impl SqlState for tokio_postgres::Error {
     fn sqlstate(&self) -> Option<String> {
         Some(self.code()?.code().to_owned())
     }
+
+    fn server_message(&self) -> Option<String> {
+        Some(self.as_db_error()?.message().to_owned())
+    }
 }
 
 #[cfg(feature = "sqlx")]
@@ -142,23 +156,35 @@ impl SqlState for sqlx::Error {
     fn sqlstate(&self) -> Option<String> {
         Some(self.as_database_error()?.code()?.into_owned())
     }
-}
 
-/// The SQLSTATE of the first cause that has one.
-impl SqlState for Box<dyn StdError + Send + Sync> {
-    fn sqlstate(&self) -> Option<String> {
-        std::iter::successors(Some(&**self as &(dyn StdError + 'static)), |&error| error.source()).find_map(known)
+    fn server_message(&self) -> Option<String> {
+        Some(self.as_database_error()?.message().to_owned())
     }
 }
 
-fn known(error: &(dyn StdError + 'static)) -> Option<String> {
+/// What the first cause says that is a driver's error.
+impl SqlState for Box<dyn StdError + Send + Sync> {
+    fn sqlstate(&self) -> Option<String> {
+        drivers(&**self).find_map(SqlState::sqlstate)
+    }
+
+    fn server_message(&self) -> Option<String> {
+        drivers(&**self).find_map(SqlState::server_message)
+    }
+}
+
+fn drivers<'e>(error: &'e (dyn StdError + Send + Sync + 'static)) -> impl Iterator<Item = &'e dyn SqlState> {
+    std::iter::successors(Some(error as &(dyn StdError + 'static)), |&error| error.source()).filter_map(driver)
+}
+
+fn driver<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e dyn SqlState> {
     #[cfg(feature = "tokio-postgres")]
     if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
-        return error.sqlstate();
+        return Some(error);
     }
     #[cfg(feature = "sqlx")]
     if let Some(error) = error.downcast_ref::<sqlx::Error>() {
-        return error.sqlstate();
+        return Some(error);
     }
     let _ = error;
     None

@@ -140,7 +140,7 @@ impl SecretsBuilder {
             let utf8 = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
                 Some((name.into_string().ok()?, value.into_string().ok()?))
             };
-            std::env::vars_os().filter_map(utf8).collect()
+            std::env::vars_os().filter(|(_, value)| !value.is_empty()).filter_map(utf8).collect()
         });
         // The engine has neither clock nor randomness.
         given.entry("startedAt").or_insert_with(|| wall_clock().0.into());

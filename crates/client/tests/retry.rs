@@ -15,21 +15,34 @@ use tokio::time::{Instant, sleep};
 
 /// What a driver's error says.
 #[derive(Debug, PartialEq)]
-struct Refused(&'static str);
+struct Refused(&'static str, &'static str);
 
 impl SqlState for Refused {
     fn sqlstate(&self) -> Option<String> {
         Some(self.0.to_owned())
     }
+
+    fn server_message(&self) -> Option<String> {
+        Some(self.1.to_owned())
+    }
 }
 
 /// Logs in to a server that knows one password and refuses with a code; answers how often it was tried.
 async fn logins(secrets: &Secrets, password: &str, code: &'static str) -> Result<usize, DatabaseError<Refused>> {
+    logins_refused_with(secrets, password, code, "").await
+}
+
+async fn logins_refused_with(
+    secrets: &Secrets,
+    password: &str,
+    code: &'static str,
+    message: &'static str,
+) -> Result<usize, DatabaseError<Refused>> {
     let tried = RefCell::new(0);
     let login = |database: std::sync::Arc<permisos_secrets::schema::DatabaseConfig>| {
         *tried.borrow_mut() += 1;
         let is_right = database.password.expose_secret() == password;
-        async move { if is_right { Ok(()) } else { Err(Refused(code)) } }
+        async move { if is_right { Ok(()) } else { Err(Refused(code, message)) } }
     };
     secrets.with_database_retry(login).await.map(|()| tried.take())
 }
@@ -63,7 +76,7 @@ async fn a_password_that_stays_wrong_is_given_up_after_ninety_seconds() {
     let secrets = loaded(&Scripted::new(Behaviour::Answer("v1"))).await;
     let started = Instant::now();
     let error = logins(&secrets, "another", "28P01").await.unwrap_err();
-    assert!(matches!(error, DatabaseError::Work(Refused("28P01"))), "{error:?}");
+    assert!(matches!(error, DatabaseError::Work(Refused("28P01", _))), "{error:?}");
     assert!((85..=95).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
 }
 
@@ -73,8 +86,21 @@ async fn any_other_error_passes_at_once_untouched() {
     let secrets = loaded(&source).await;
     let fetches = source.fetches();
     let error = logins(&secrets, "another", "42P01").await.unwrap_err();
-    assert!(matches!(error, DatabaseError::Work(Refused("42P01"))), "{error:?}");
+    assert!(matches!(error, DatabaseError::Work(Refused("42P01", _))), "{error:?}");
     assert_eq!(source.fetches(), fetches, "and nothing is fetched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_message_decides_where_a_code_stands_for_more_than_a_password() {
+    let source = Scripted::new(Behaviour::Answer("v1"));
+    let secrets = loaded(&source).await;
+    let fetches = source.fetches();
+    let refused = "no pg_hba.conf entry for host \"10.0.0.9\", user \"app\", database \"app\", no encryption";
+    logins_refused_with(&secrets, "v2", "28000", refused).await.unwrap_err();
+    logins_refused_with(&secrets, "v2", "08P01", "query_wait_timeout").await.unwrap_err();
+    assert_eq!(source.fetches(), fetches, "nothing is fetched for what no password heals");
+    source.behave(Behaviour::Answer("v2"));
+    assert_eq!(logins_refused_with(&secrets, "v2", "08P01", "SASL authentication failed").await.unwrap(), 2);
 }
 
 #[tokio::test(start_paused = true)]

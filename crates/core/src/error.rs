@@ -247,6 +247,15 @@ impl Error {
         )
     }
 
+    /// The error with an explanation in a line of its own. Where several errors have it, it is said once: see
+    /// [`several`](Self::several).
+    pub(crate) fn explained(self, why: Option<&str>) -> Self {
+        match why {
+            Some(why) => self.with(format!("{}\n{why}", self.message()), self.violations().to_vec()),
+            None => self,
+        }
+    }
+
     /// An error of the same kind and service with other words.
     pub(crate) fn with(&self, message: String, violations: Vec<Violation>) -> Self {
         let (kind, service) = (self.kind(), self.service().cloned());
@@ -276,15 +285,20 @@ impl Error {
         }
         let mut message = format!("{} services have no usable config", errors.len());
         let mut violations = vec![];
+        // The explanation that all of them have.
+        let last = errors[0].message().lines().next_back().unwrap_or_default();
+        let is_common = |it: &String| errors.iter().all(|error| error.message().ends_with(it));
+        let common = Some(format!("\n{last}")).filter(|it| !last.starts_with(' ') && is_common(it));
         for error in &errors {
             message.push('\n');
-            message.push_str(error.message());
+            message.push_str(error.message().strip_suffix(common.as_deref().unwrap_or_default()).unwrap_or_default());
             let service = error.service().map(ServiceId::as_str).unwrap_or_default();
             violations.extend(error.violations().iter().map(|violation| Violation {
                 path: format!("/{}{}", service.replace('~', "~0").replace('/', "~1"), violation.path),
                 ..violation.clone()
             }));
         }
+        message.push_str(common.as_deref().unwrap_or_default());
         Some(Self(Arc::new(Details { kind: errors[0].kind(), service: None, message, violations, errors })))
     }
 

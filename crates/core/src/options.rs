@@ -1,6 +1,6 @@
 //! Options: one schema for every runtime. JSON in, every violation out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::CachePolicy;
 use crate::reader::{Fields, Problems, boolean_word, nearest};
+use crate::schema::near::near;
 use crate::schema::{DatabaseDefaults, Definition, RedisDefaults};
 use crate::service::{Service, ServiceId};
 use crate::time::{Timestamp, UnixTime};
@@ -53,6 +54,8 @@ pub struct Options {
     pub started_at: UnixTime,
     /// Seeds lifetimes and waits. Give each process its own, or a fleet moves in step.
     pub seed: u64,
+    /// Why AWS is not asked, where nobody said so by the option `source`.
+    pub(crate) why_not_aws: Option<String>,
 }
 
 /// Where values come from.
@@ -114,6 +117,7 @@ impl Options {
     fn read(fields: &mut Fields<'_, '_>, custom: Vec<Definition>, variables: &Variables) -> Option<Self> {
         let environment = read_environment(fields, variables);
         let source = read_source(fields, variables, environment.as_ref());
+        let why_not_aws = source.and_then(|source| why_not_aws(source, fields, variables, environment.as_ref()));
         let services = read_services(fields);
         let prefix = read_prefix(fields);
         let secret_ids = match (&environment, &prefix) {
@@ -147,7 +151,14 @@ impl Options {
             connection,
             started_at: UnixTime(started_at),
             seed,
+            why_not_aws,
         })
+    }
+
+    /// Why AWS is not asked, and what to give so that it is; none where it is asked, or the option `source` says
+    /// otherwise.
+    pub fn why_not_aws(&self) -> Option<&str> {
+        self.why_not_aws.as_deref()
     }
 
     /// Options from the text of a JSON document. The error does not quote it.
@@ -170,6 +181,14 @@ impl Options {
         };
         let custom = read_custom(&mut Fields::new(options, &mut problems));
         Variables::known(&custom).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Of these names, those that a missing variable may be called instead: for a host that hands in no others.
+    pub fn near_names<'n>(options: &Map<String, Value>, set: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+        let known = Self::variable_names(options);
+        let set: Vec<&str> = set.into_iter().filter(|name| !known.iter().any(|known| known == name)).collect();
+        let near: BTreeSet<&str> = known.iter().filter_map(|known| near(known, set.iter().copied())).collect();
+        near.into_iter().collect()
     }
 
     /// Whether values are sealed on disk: what the environment holds is not.
@@ -249,6 +268,28 @@ fn read_source(
         };
     }
     environment.map(|it| if it.defaults_to_aws() { SourceKind::Aws } else { SourceKind::Environment })
+}
+
+fn why_not_aws(
+    source: SourceKind,
+    fields: &Fields<'_, '_>,
+    variables: &Variables,
+    environment: Option<&Environment>,
+) -> Option<String> {
+    if source != SourceKind::Environment || fields.has("source") {
+        return None;
+    }
+    let reason = match variables.get("USE_SECRETS_MANAGER") {
+        Some(_) => "the variable USE_SECRETS_MANAGER says so".to_owned(),
+        None => format!(
+            "the environment is called {}, and without a word only production and staging read it",
+            environment?
+        ),
+    };
+    Some(format!(
+        "AWS Secrets Manager was not asked, because {reason}; to read it, give the option `source` \"aws\" (--source aws) or \
+         the variable USE_SECRETS_MANAGER=true"
+    ))
 }
 
 fn read_services(fields: &mut Fields<'_, '_>) -> Vec<Service> {

@@ -1,18 +1,22 @@
 //! Environment variables: the snapshot that the host hands in, and what a config is written back to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::schema::near::near;
 
 /// Options that name a file, which is asked for as those that variables name.
 pub(crate) const DATABASE_CA_FILE: &str = "database.caFile";
 pub(crate) const REDIS_CA_FILE: &str = "redis.caFile";
 
-/// A snapshot of the variables that a definition names, and of no others. An empty variable counts as unset.
+/// A snapshot of the variables that a definition names. An empty variable counts as unset. Of all others it holds the names
+/// alone: one of them may be what a missing variable is called.
 #[derive(Clone, Default)]
 pub struct Variables {
     values: BTreeMap<String, SecretString>,
+    others: BTreeSet<String>,
     files: BTreeMap<String, Option<String>>,
 }
 
@@ -21,14 +25,16 @@ impl Variables {
         variables: impl IntoIterator<Item = (K, V)>,
         is_known: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut values = BTreeMap::new();
+        let (mut values, mut others) = (BTreeMap::new(), BTreeSet::new());
         for (name, value) in variables {
             let (name, value) = (name.as_ref(), SecretString::from(value.into()));
-            if !value.expose_secret().is_empty() && is_known(name) {
+            if !is_known(name) {
+                others.insert(name.to_owned());
+            } else if !value.expose_secret().is_empty() {
                 values.insert(name.to_owned(), value);
             }
         }
-        Self { values, files: BTreeMap::new() }
+        Self { values, others, files: BTreeMap::new() }
     }
 
     /// Adds the text of a file, by the name that `files` gives it; `None` says that it could not be read.
@@ -51,6 +57,11 @@ impl Variables {
     /// The text of the file that a variable names, if it was read.
     pub(crate) fn file(&self, variable: &str) -> Option<&str> {
         self.files.get(variable)?.as_deref()
+    }
+
+    /// What is set and most likely means this variable, which is not.
+    pub(crate) fn near(&self, variable: &str) -> Option<&str> {
+        near(variable, self.others.iter().map(String::as_str))
     }
 
     /// The names of those that are set.

@@ -177,3 +177,49 @@ fn what_stands_for_a_value_is_named() {
         "{message}"
     );
 }
+
+#[test]
+fn a_missing_variable_names_the_near_one_that_is_set() {
+    for (service, near, hint) in [
+        (Service::Stripe, "STRIPE_SECRET_KEY", "STRIPE_SECRET_KEY is set: is STRIPE_PRIVATE_KEY meant?"),
+        (Service::Email, "EMAIL_PASSWORD", "EMAIL_PASSWORD is set: is EMAIL_PASS meant?"),
+        (Service::Database, "PGPASSWORD", "PGPASSWORD is set: is DB_PASSWORD meant?"),
+        (Service::Database, "POSTGRES_URL", "POSTGRES_URL is set: is DATABASE_URL meant?"),
+        (Service::Security, "SESION_SECRET", "SESION_SECRET is set: is SESSION_SECRET meant?"),
+    ] {
+        // Some hosts hand in names alone.
+        for value in [CANARY, ""] {
+            let message = of_environment(service, &[(near, value)]);
+            assert!(message.contains(hint), "{message}");
+            assert_no_leak(&message, "a message");
+        }
+        assert!(!of_environment(service, &[("HOME", "/")]).contains(" is set"), "{service}");
+    }
+    let secrets = json!([{ "id": "whatsapp/api", "fields": { "token": { "variable": "WHATSAPP_TOKEN" } } }]);
+    let options = json!({ "source": "environment", "services": [], "secrets": secrets });
+    let given = [("WHATSAPP_API_TOKEN", CANARY)];
+    let (options, variables) = Options::parse(options.as_object().unwrap(), given).unwrap();
+    let error = Engine::new(options, variables).read(&"whatsapp/api".into(), Timestamp(0)).unwrap_err();
+    assert!(error.message().contains("WHATSAPP_API_TOKEN is set: is WHATSAPP_TOKEN meant?"), "{error}");
+}
+
+#[test]
+fn where_the_environment_is_the_source_by_its_name_a_message_says_why_aws_was_not_asked() {
+    let message = |options: Value, variables: &[(&str, &str)]| {
+        let (options, variables) = Options::parse(options.as_object().unwrap(), variables.iter().copied()).unwrap();
+        let mut engine = Engine::new(options, variables);
+        assert!(engine.poll_fetch(Timestamp(0)).is_none());
+        engine.loaded(Timestamp(0)).unwrap().unwrap_err().message().to_owned()
+    };
+    let why = "AWS Secrets Manager was not asked, because the environment is called qa";
+    for options in [json!({ "environment": "qa" }), json!({ "environment": "qa", "services": ["redis"] })] {
+        let message = message(options, &[]);
+        assert_eq!(message.matches(why).count(), 1, "{message}");
+        assert!(message.contains("`source` \"aws\" (--source aws)") && message.contains("USE_SECRETS_MANAGER=true"));
+    }
+    assert!(message(json!({}), &[("NODE_ENV", "qa")]).contains(why));
+    let said = message(json!({ "environment": "production" }), &[("USE_SECRETS_MANAGER", "false")]);
+    assert!(said.contains("because the variable USE_SECRETS_MANAGER says so"), "{said}");
+    let meant = message(json!({ "environment": "qa", "source": "environment" }), &[]);
+    assert!(!meant.contains("was not asked"), "{meant}");
+}

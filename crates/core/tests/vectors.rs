@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use permisos_secrets_core::{Engine, Error, Options, Refresh, Timestamp, UnixTime};
+use permisos_secrets_core::{Engine, Error, LoginRetry, Options, Refresh, Timestamp, UnixTime};
 use permisos_secrets_testkit::vectors::{Subject, run_all};
 use serde_json::{Map, Value, json};
 
@@ -75,4 +75,26 @@ impl Subject for Core {
 #[test]
 fn every_vector_holds() {
     assert!(run_all::<Core>() >= 150, "vectors are missing");
+}
+
+/// How an error is walked is its runtime's; what its codes and messages mean is decided here.
+#[test]
+fn a_login_that_another_password_may_heal_is_told_from_any_other_failure() {
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/logins/refused.json")).unwrap();
+    for vector in vectors.as_array().unwrap() {
+        let mut reported = vec![];
+        report(&vector["error"], &mut reported);
+        assert_eq!(LoginRetry::is_login_failure(reported), vector["retried"], "{}", vector["rule"]);
+    }
+}
+
+fn report<'v>(error: &'v Value, reported: &mut Vec<(&'v str, &'v str)>) {
+    let text = |name: &str| error[name].as_str().unwrap_or_default();
+    let message = if error["originalMessage"].is_string() { "originalMessage" } else { "message" };
+    let codes = ["code", "errorCode", "kind", "originalCode"].map(text);
+    reported.extend(codes.map(|code| (code, text(message))));
+    let below = error.as_object().into_iter().flat_map(|it| it.values()).chain(error.as_array().into_iter().flatten());
+    for value in below.filter(|value| value.is_object() || value.is_array()) {
+        report(value, reported);
+    }
 }

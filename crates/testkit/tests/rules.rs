@@ -22,8 +22,9 @@ fn every_rule_has_a_proof_that_is_there() {
                 let said = read(place).unwrap_or_default();
                 [format!("fn {name}("), format!("'{name}'"), format!("  {name}\n")].iter().any(|it| said.contains(it))
             } else {
-                let vectors =
-                    ["payloads", "scripts"].iter().find_map(|it| read(&format!("tests/vectors/{it}/{place}.json")));
+                let vectors = ["logins", "payloads", "scripts"]
+                    .iter()
+                    .find_map(|it| read(&format!("tests/vectors/{it}/{place}.json")));
                 let vectors: Vec<Value> = serde_json::from_str(&vectors.unwrap_or_else(|| panic!("{proof}"))).unwrap();
                 vectors.iter().any(|vector| vector["rule"] == *name)
             };

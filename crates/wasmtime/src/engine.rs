@@ -364,7 +364,11 @@ fn look_up(
         let file = Variables::names_file(name).then(|| fs::read_to_string(&value).ok()).flatten();
         Some(wit::Variable { name: name.clone(), value, file })
     };
-    known.intersection(&asked).filter_map(variable).collect()
+    // Of those that a missing variable may be called instead it gets the names alone.
+    let set = variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str());
+    let named = |name: &str| wit::Variable { name: name.to_owned(), value: String::new(), file: None };
+    let near = Options::near_names(options, set).into_iter().map(named);
+    known.intersection(&asked).filter_map(variable).chain(near).collect()
 }
 
 fn wipe(variables: &mut [wit::Variable]) {

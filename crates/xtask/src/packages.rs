@@ -6,10 +6,11 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 /// The packages, each with a file that shows it is installed.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("iproute2", "usr/*/ip"),
     ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
     ("openssl", "usr/bin/openssl"),
+    ("pgbouncer", "usr/sbin/pgbouncer"),
     ("postgresql", "usr/lib/postgresql/*/bin/postgres"),
     ("prometheus", "usr/bin/promtool"),
     ("tinyproxy-bin", "usr/bin/tinyproxy"),

@@ -34,7 +34,7 @@ export interface NativeSecrets {
 }
 
 export interface NativeLoginRetries {
-  afterFailure(tried: string | null, sqlstates: string[]): Promise<Answer<boolean>>;
+  afterFailure(tried: string | null, reported: { code: string; message: string }[]): Promise<Answer<boolean>>;
 }
 
 /** A read with its values. */

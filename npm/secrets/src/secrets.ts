@@ -13,6 +13,7 @@ import type { Freshness, Health, Origin, Sample, SecretsEvent, Violation } from 
 import { native, type NativeSecrets, unwrap } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { seal } from './redact.js';
+import { reported } from './reported.js';
 
 /** A config with where it came from. */
 export interface SecretRead<Config = unknown> {
@@ -200,7 +201,9 @@ export class Secrets extends EventEmitter<SecretsEvents> {
 
   /**
    * Runs work that logs in to the database. If the login fails because the password was just rotated (SQLSTATE `28P01`
-   * or `28000`), refreshes the secret and runs it again, for `budgetMs` at most. Any other error passes untouched.
+   * or `28000`, also behind PgBouncer, and in the errors of Sequelize, TypeORM, Prisma, Knex or your own around it),
+   * refreshes the secret and runs it again, for `budgetMs` at most. Any other error passes untouched at once, and so does
+   * a login that no password can heal, such as one without TLS where `pg_hba.conf` requires it.
    */
   async withDatabaseRetry<T>(
     work: (config: DatabaseConfig) => Promise<T>,
@@ -212,8 +215,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
       try {
         return await work(config);
       } catch (error) {
-        const states = sqlStates(error);
-        if (states.length === 0 || !unwrap(await retries.afterFailure(versionId ?? null, states))) throw error;
+        if (!unwrap(await retries.afterFailure(versionId ?? null, reported(error)))) throw error;
         // The notice that it changed may still be on its way.
         this.#forget('database');
       }
@@ -313,7 +315,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 }
 
-/** The values of these variables. */
+/** The values of these variables, and the names alone of others that are set: one may be what a missing one is called. */
 function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): Record<string, string> {
   const isObject = typeof env === 'object';
   const given = names.filter((name) => isObject && Object.hasOwn(env, name) && env[name] !== undefined && env[name] !== null);
@@ -323,22 +325,12 @@ function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): R
     if (!isObject) violations.push({ path: '/env', rule: 'type', message: 'must be an object of strings' });
     throw failure('SECRETS_CONFIG_INVALID', 'the options are not valid', violations);
   }
-  return Object.fromEntries(given.map((name) => [name, env[name] as string]));
+  const others = Object.keys(env).filter((name) => env[name] && !names.includes(name));
+  return Object.fromEntries([...others.map((name) => [name, '']), ...given.map((name) => [name, env[name] as string])]);
 }
 
 function idOf(service: ServiceLike): string {
   return typeof service === 'string' ? service : service.id;
-}
-
-/** PostgreSQL drivers put the SQLSTATE into `code`, wrappers put their error into `cause`. */
-function sqlStates(error: unknown): string[] {
-  const states: string[] = [];
-  for (let depth = 0, it = error; depth < 5 && typeof it === 'object' && it !== null; depth++) {
-    const { code, cause } = it as { code?: unknown; cause?: unknown };
-    if (typeof code === 'string') states.push(code);
-    it = cause;
-  }
-  return states;
 }
 
 /** A listener that throws must neither end the application nor keep other listeners from the event. */

@@ -171,6 +171,16 @@ test('a listener that throws silences no other', async (t) => {
   assert.equal(warnings.mock.callCount(), 1);
 });
 
+test('a missing variable names the near one that is set', async () => {
+  const env = { STRIPE_SECRET_KEY: CANARY, HOME: '/', EMPTY: '' };
+  await assert.rejects(initializeSecrets({ environment: 'qa', services: ['stripe'], env }), (error) => {
+    assert.match(error.message, /STRIPE_SECRET_KEY is set: is STRIPE_PRIVATE_KEY meant\?/);
+    assert.match(error.message, /AWS Secrets Manager was not asked, because the environment is called qa/);
+    assertNoLeak(error.message, 'a message');
+    return true;
+  });
+});
+
 test('reads are counted by what answered them', async () => {
   const secrets = await Secrets.open(options);
   for (let reads = 0; reads < 5; reads++) secrets.getRedisConfig();

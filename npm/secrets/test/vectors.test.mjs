@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeSecrets, getHealth, getSecret, initializeSecrets, onSecretsEvent } from '@permisos/secrets';
+import { Secrets, closeSecrets, getHealth, getSecret, initializeSecrets, onSecretsEvent } from '@permisos/secrets';
 
 const VECTORS = process.env.PERMISOS_VECTORS;
 assert.ok(VECTORS, 'PERMISOS_VECTORS names the folder of the vectors');
@@ -134,6 +134,47 @@ for (const file of readdirSync(join(VECTORS, 'scripts'))) {
     if (reason) results[title] = reason;
     else check(title, () => play(options, variables, steps));
   }
+}
+
+test('a login that another password may heal is made again, whatever wraps its error', async (t) => {
+  const text = JSON.stringify({ host: 'db', database: 'app', username: 'app', password: 'p4ss-Word-1' });
+  const value = { ARN: 'x', Name: 'x', SecretString: text, VersionId: '0'.repeat(32), CreatedDate: 1 };
+  const server = createServer((_, response) => response.end(JSON.stringify(value))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  process.env.AWS_ACCESS_KEY_ID = process.env.AWS_SECRET_ACCESS_KEY = 'testing';
+  const endpointUrl = `http://127.0.0.1:${server.address().port}`;
+  const secrets = await Secrets.open({ source: 'aws', services: ['database'], region: 'us-east-1', endpointUrl, env: {} });
+  t.after(() => {
+    secrets.close();
+    server.close();
+    server.closeAllConnections();
+  });
+  const vectors = readdirSync(join(VECTORS, 'logins')).flatMap((file) => load('logins', file));
+  const logins = vectors.map(async ({ rule, error, retried }) => {
+    for (const thrown of [error, errorOf(error)]) {
+      const done = secrets.withDatabaseRetry(() => Promise.reject(thrown), { budgetMs: 1500 });
+      const passed = done.then(assert.fail, (error) => assert.equal(error, thrown, rule)).then(() => false);
+      assert.equal(await Promise.race([passed, sleep(700, true)]), retried, rule);
+      await passed;
+    }
+  });
+  await Promise.all(logins);
+  const circle = Object.assign(new Error('a circle'), { code: '42601' });
+  circle.cause = circle;
+  Object.defineProperty(circle, 'thrown', { get: () => assert.fail('a getter') });
+  for (const odd of [circle, null, undefined, 'text', 5]) {
+    await secrets.withDatabaseRetry(() => Promise.reject(odd)).then(assert.fail, (error) => assert.equal(error, odd));
+  }
+});
+
+/** As drivers throw them: with a class, a stack, and members that are not listed. */
+function errorOf({ message, errors, ...members }) {
+  const error = errors ? new AggregateError(errors.map(errorOf), message) : new Error(message);
+  for (const [name, value] of Object.entries(members)) {
+    const isError = typeof value === 'object' && name !== 'meta';
+    Object.defineProperty(error, name, { value: isError ? errorOf(value) : value, enumerable: name !== 'cause' });
+  }
+  return error;
 }
 
 function check(title, vector) {

@@ -8,7 +8,7 @@ use permisos_secrets::Secrets;
 use permisos_secrets_aws::{Description, Identity};
 use permisos_secrets_core::permissions::{self, Scope, Statement};
 use permisos_secrets_core::{
-    Error, ErrorKind, Operation, SecretId, ServiceHealth, ServiceId, SourceKind, UnixTime, Violation,
+    Error, ErrorKind, Operation, SecretId, ServiceHealth, ServiceId, SourceKind, Uncovered, UnixTime, Violation,
 };
 use serde::Serialize;
 
@@ -45,6 +45,10 @@ struct Checked {
     /// Keys known by an alias, which a policy cannot name.
     key_aliases: BTreeSet<String>,
     cost: Option<Cost>,
+    /// What the file of variables holds and no service reads.
+    uncovered: Uncovered,
+    /// Why AWS was not asked, where nobody said that it should not be.
+    why_not_aws: Option<String>,
     #[serde(skip)]
     now: UnixTime,
 }
@@ -139,11 +143,13 @@ impl Check {
             grant,
             key_aliases,
             cost: is_aws.then(|| cost(context, &services)),
+            uncovered: context.uncovered(),
+            why_not_aws: options.why_not_aws().map(str::to_owned),
             services,
             now: crate::context::now(),
         });
         let is_beside = options.source == SourceKind::Environment && Path::new(".env").is_file();
-        if worst.is_some() && is_beside && !context.reads_file {
+        if worst.is_some() && is_beside && context.file.is_none() {
             context
                 .output
                 .note("The file .env in this folder was not read: pass --env-file .env to check its variables.");
@@ -204,6 +210,9 @@ impl Checkup {
         let Self { service, secret_id, .. } = self;
         match error.kind() {
             _ if self.is_deleted() => format!("{service} ({secret_id}) is scheduled for deletion"),
+            ErrorKind::NotFound if self.description.is_some() => {
+                format!("{service} ({secret_id}) is there and has no value")
+            }
             ErrorKind::NotFound => format!("{service} ({secret_id}) does not exist"),
             _ => error.to_string(),
         }
@@ -274,13 +283,18 @@ impl Report for Checked {
         if !failed.is_empty() {
             page.heading("What is wrong");
             for (checkup, error) in &failed {
-                page.line(format_args!("{} {}", paint(BAD, "✗"), checkup.complaint(error)));
+                let complaint = checkup.complaint(error);
+                let why = self.why_not_aws.as_deref().unwrap_or_default();
+                page.line(format_args!("{} {}", paint(BAD, "✗"), complaint.trim_end_matches(why).trim_end()));
+            }
+            if let Some(why) = &self.why_not_aws {
+                page.line(why);
             }
             if is_aws && failed.iter().any(|(_, error)| error.kind() == ErrorKind::NotFound) {
                 let environment = &self.environment;
                 page.line(format_args!(
-                    "permisos-secrets migrate --from .env --to {environment} --missing creates what is missing and \
-                     restores what is deleted"
+                    "permisos-secrets migrate --from .env --to {environment} --missing creates what is missing, fills \
+                     what has no value, and restores what is deleted"
                 ));
             }
         }
@@ -300,6 +314,7 @@ impl Report for Checked {
                 }
             }
         }
+        self.uncovered.page(page);
         if !self.grant.is_empty() {
             page.heading("What to grant");
             page.line(serde_json::to_string_pretty(&self.grant).unwrap_or_default());

@@ -10,20 +10,19 @@ use std::time::Duration;
 
 use clap::Args;
 use permisos_secrets::{EventKind, Secrets, Subscription};
-use permisos_secrets_core::schema::percent_encode;
 use permisos_secrets_core::{Assignment, Error, ErrorKind};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use zeroize::Zeroizing;
 
 use crate::authorities::AuthorityFiles;
 use crate::context::Context;
+use crate::group::{Group, adopt_orphans, pid};
 use crate::mask::Mask;
 use crate::output::{DIM, WARN, paint};
 
@@ -31,6 +30,8 @@ use crate::output::{DIM, WARN, paint};
 const LOST: u8 = 126;
 /// Linux takes no longer variable, name and value together.
 const LONGEST: usize = 131_072;
+/// How long a killed program may take: one that waits for a disk or a debugger cannot be waited for.
+const UNKILLABLE: Duration = Duration::from_secs(10);
 
 /// Start a program with its variables filled from secrets.
 ///
@@ -38,10 +39,10 @@ const LONGEST: usize = 131_072;
 /// names. A process list does not show the values; the program's own environment holds them.
 #[derive(Args)]
 pub(crate) struct Exec {
-    /// Restart the program when a secret was rotated
+    /// Restart the program, with all that it started, when a secret was rotated
     #[arg(long)]
     watch: bool,
-    /// Replace secret values in the program's output with [REDACTED]
+    /// Replace secret values in the program's output with [REDACTED], also escaped, percent-encoded and in base64
     #[arg(long)]
     mask: bool,
     /// At a restart: seconds that the program has to end before it is killed
@@ -75,7 +76,10 @@ impl Exec {
         secrets: &Secrets,
         subscription: &mut Subscription,
     ) -> Result<u8, Error> {
-        let mut signals = signals()?;
+        let mut signals = signals(self.watch)?;
+        if self.watch {
+            adopt_orphans();
+        }
         loop {
             let mut running = self.start(context, secrets)?;
             let ended = loop {
@@ -85,17 +89,14 @@ impl Exec {
                     () = rotated(subscription), if self.watch => break None,
                 }
             };
+            if ended.is_none() {
+                context.output.note(paint(DIM, "a secret was rotated: restarting the program"));
+            }
+            running.end(Duration::from_secs(self.grace)).await;
+            running.drain().await;
             if let Some(status) = ended {
-                running.drain().await;
                 return Ok(status.map_or(LOST, code));
             }
-            context.output.note(paint(DIM, "a secret was rotated: restarting the program"));
-            running.pass(Signal::TERM);
-            if tokio::time::timeout(Duration::from_secs(self.grace), running.child.wait()).await.is_err() {
-                running.pass(Signal::KILL);
-                let _ = running.child.wait().await;
-            }
-            running.drain().await;
         }
     }
 
@@ -107,6 +108,9 @@ impl Exec {
         if self.mask {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
+        if self.watch {
+            command.process_group(0);
+        }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
         let (variables, _) = variables(context, secrets, &files);
         let mut streams = vec![];
@@ -116,24 +120,52 @@ impl Exec {
         if let Some(from) = child.stderr.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stderr(), mask(&variables))));
         }
-        Ok(Running { child, streams, _files: files })
+        let group = Group::of(&child).filter(|_| self.watch);
+        Ok(Running { child, group, streams, is_asked_to_end: false, _files: files })
     }
 }
 
 /// The program, and its output on the way.
 struct Running {
     child: Child,
+    /// The program and what it started, where it is to be restarted: a shell or npm may leave a server behind.
+    group: Option<Group>,
     streams: Vec<JoinHandle<()>>,
     /// Gone with it.
     _files: AuthorityFiles,
+    is_asked_to_end: bool,
 }
 
 impl Running {
-    fn pass(&self, signal: Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(id) = id {
+    fn pass(&mut self, signal: Signal) {
+        self.is_asked_to_end |= signal == Signal::TERM;
+        match (&self.group, pid(&self.child)) {
+            (Some(group), _) => group.pass(signal),
             // Fails only where the program has just ended.
-            let _ = kill_process(id, signal);
+            (None, Some(id)) => drop(kill_process(id, signal)),
+            (None, None) => {}
+        }
+    }
+
+    /// Ends what is left of the group: asks it to, and kills what is still there after this time. Returns when nothing of
+    /// it is there any more, so that the ports that it listened on are free.
+    async fn end(&mut self, grace: Duration) {
+        if self.group.as_ref().is_none_or(Group::is_gone) {
+            return;
+        }
+        if !self.is_asked_to_end {
+            self.pass(Signal::TERM);
+        }
+        if tokio::time::timeout(grace, self.gone()).await.is_err() {
+            self.pass(Signal::KILL);
+            let _ = tokio::time::timeout(UNKILLABLE, self.gone()).await;
+        }
+    }
+
+    async fn gone(&mut self) {
+        let _ = self.child.wait().await;
+        while self.group.as_ref().is_some_and(|group| !group.is_gone()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -203,11 +235,9 @@ pub(super) fn note(context: &Context<'_>, failed: &[Error]) {
     }
 }
 
-/// The secret values, also as they stand in a URL: percent-encoded.
 fn mask(variables: &[Assignment]) -> Mask {
-    let secret = variables.iter().filter(|variable| variable.is_secret).map(|variable| variable.value.expose_secret());
-    let encoded: Vec<Zeroizing<String>> = secret.clone().map(|value| Zeroizing::new(percent_encode(value))).collect();
-    Mask::new(secret.chain(encoded.iter().map(|value| value.as_str())))
+    let secret = variables.iter().filter(|variable| variable.is_secret);
+    Mask::new(secret.map(|variable| variable.value.expose_secret()))
 }
 
 async fn rotated(subscription: &mut Subscription) {
@@ -219,14 +249,16 @@ async fn rotated(subscription: &mut Subscription) {
     std::future::pending::<()>().await;
 }
 
-/// The signals to pass on. A terminal sends its own to the program as well.
-fn signals() -> Result<mpsc::Receiver<Signal>, Error> {
+/// The signals to pass on. A terminal sends its own to the program as well, unless that has a group of its own.
+fn signals(is_group: bool) -> Result<mpsc::Receiver<Signal>, Error> {
     let (sender, receiver) = mpsc::channel(16);
-    let is_terminal = std::io::IsTerminal::is_terminal(&stdin());
+    let is_passed = is_group || !std::io::IsTerminal::is_terminal(&stdin());
     let passed = [
+        (SignalKind::child(), Signal::CHILD, is_group),
+        (SignalKind::from_raw(Signal::CONT.as_raw()), Signal::CONT, is_group),
         (SignalKind::hangup(), Signal::HUP, true),
-        (SignalKind::interrupt(), Signal::INT, !is_terminal),
-        (SignalKind::quit(), Signal::QUIT, !is_terminal),
+        (SignalKind::interrupt(), Signal::INT, is_passed),
+        (SignalKind::quit(), Signal::QUIT, is_passed),
         (SignalKind::terminate(), Signal::TERM, true),
         (SignalKind::user_defined1(), Signal::USR1, true),
         (SignalKind::user_defined2(), Signal::USR2, true),

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use permisos_secrets_aws::{Admin, SecretAttributes};
-use permisos_secrets_core::{Change, Draft, Error, ErrorKind, FieldChange, SecretId, ServiceId, Stage, Violation};
+use permisos_secrets_core::{
+    Change, Draft, Error, ErrorKind, FieldChange, Near, SecretId, ServiceId, Stage, Uncovered, Violation,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
@@ -30,7 +32,8 @@ pub(crate) struct Migrate {
     /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Only create missing secrets and restore deleted ones; report those that differ, but keep them
+    /// Only create missing secrets, fill those without a value and restore deleted ones; report those that differ, but
+    /// keep them
     #[arg(long)]
     missing: bool,
     /// Do not ask for confirmation
@@ -59,6 +62,8 @@ struct Step {
 #[serde(rename_all = "kebab-case")]
 enum Action {
     Create,
+    /// It is there and has no value.
+    Fill,
     /// It holds other values, and only what is missing is asked for.
     Leave,
     /// It is scheduled for deletion.
@@ -80,6 +85,8 @@ struct Plan {
     /// Those of them that the application needs.
     #[serde(skip)]
     needed: Vec<ServiceId>,
+    /// What the file holds and no service reads.
+    uncovered: Uncovered,
     #[serde(skip)]
     only_missing: bool,
 }
@@ -141,7 +148,8 @@ impl Migrate {
         let (environment, place) = (context.options.environment.to_string(), context.place().await?);
         let needed =
             without_variables.iter().filter(|service| !context.options.is_optional(service)).cloned().collect();
-        let plan = Plan { environment, place, steps: planned, without_variables, needed, only_missing: self.missing };
+        let (uncovered, only_missing) = (context.uncovered(), self.missing);
+        let plan = Plan { environment, place, steps: planned, without_variables, needed, uncovered, only_missing };
         let count = steps.iter().filter(|step| !matches!(step.action, Action::Leave | Action::Same)).count();
         if self.dry_run {
             context.output.report(&plan);
@@ -199,6 +207,8 @@ impl Migrate {
             None => Action::Create,
             Some(_) if is_deleted => Action::Restore,
             Some(_) if is_same => Action::Same,
+            // Whoever made it, Terraform or a colleague, put nothing into it: nothing can be lost.
+            Some(_) if stored.is_none() => Action::Fill,
             Some(_) if self.missing => Action::Leave,
             Some(_) => Action::Update,
         };
@@ -218,10 +228,13 @@ impl Migrate {
             Action::Leave | Action::Same => None,
             Action::Restore if self.missing => {
                 admin.restore(secret_id).await?;
-                None
+                match stored(admin, service, secret_id).await? {
+                    Some(_) => None,
+                    None => Some(admin.put(secret_id, &text).await?),
+                }
             }
             Action::Create => Some(admin.create(secret_id, &text, &self.attributes(context, service, false)).await?),
-            Action::Restore | Action::Update => {
+            Action::Fill | Action::Restore | Action::Update => {
                 if *action == Action::Restore {
                     admin.restore(secret_id).await?;
                     // Only now can it be read: its other fields are kept.
@@ -372,12 +385,35 @@ fn tag(text: &str) -> Result<(String, String), String> {
     parts.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "must be NAME=VALUE".to_owned())
 }
 
+impl Report for Uncovered {
+    fn page(&self, page: &mut Page) {
+        if self.is_empty() {
+            return;
+        }
+        page.heading("In the file, and read by no service");
+        for Near { variable, meant } in &self.near {
+            page.line(format_args!("{} {variable}: is {meant} meant?", paint(WARN, "!")));
+        }
+        if self.variables.is_empty() {
+            return;
+        }
+        let names = self.variables.join(", ");
+        page.line(format_args!("{} {names}: by name or value a secret, and left where it is", paint(WARN, "!")));
+        if !self.definitions.is_empty() {
+            page.line("To store and read them too, add to the application's options, and give their file as --config:");
+            let secrets = serde_json::json!({ "secrets": self.definitions });
+            page.line(serde_json::to_string_pretty(&secrets).unwrap_or_default());
+        }
+    }
+}
+
 impl Report for Plan {
     fn page(&self, page: &mut Page) {
         page.line(format_args!("{STRONG}{}{STRONG:#} in {}", self.environment, self.place));
         for Planned { service, secret_id, action, fields, warnings } in &self.steps {
             let action = match action {
                 Action::Create => paint(GOOD, "create"),
+                Action::Fill => paint(GOOD, "fill"),
                 Action::Leave => paint(WARN, "differs and stays"),
                 Action::Restore if self.only_missing => paint(WARN, "restore"),
                 Action::Restore => paint(WARN, "restore and update"),
@@ -408,6 +444,7 @@ impl Report for Plan {
             page.line("");
             page.line(format_args!("{} {}", paint(DIM, "no variables for"), services.join(", ")));
         }
+        self.uncovered.page(page);
         page.line("");
     }
 }
@@ -423,6 +460,7 @@ impl Report for Migrated {
             let action = self.plan.steps.iter().find(|step| step.service == *service).map(|step| step.action);
             let done = match action {
                 Some(Action::Create) => "created, read back and valid",
+                Some(Action::Fill) => "filled, read back and valid",
                 Some(Action::Restore) if self.plan.only_missing => "restored as it was, read and valid",
                 Some(Action::Restore) => "restored, updated, read back and valid",
                 Some(Action::Update) => "updated, read back and valid",
@@ -433,7 +471,8 @@ impl Report for Migrated {
         for service in &self.plan.needed {
             page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
         }
-        page.heading("Variables to remove once the application runs with its secrets");
+        self.plan.uncovered.page(page);
+        page.heading("Variables to remove once nothing reads them: the application, its scripts, CI, other programs");
         for Verified { variables, .. } in &self.verified {
             page.words(variables.iter().map(String::as_str));
         }

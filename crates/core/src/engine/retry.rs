@@ -7,9 +7,31 @@ use fastrand::Rng;
 use crate::policy::Backoff;
 use crate::time::Timestamp;
 
-/// PostgreSQL's `invalid_password` and `invalid_authorization_specification`
-/// ([error codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)).
-const LOGIN_FAILURES: [&str; 2] = ["28P01", "28000"];
+/// What says by its code that a password was refused: PostgreSQL's `invalid_password`
+/// ([error codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)), as a part of what PostgreSQL's drivers
+/// and those who wrap them report; Prisma's
+/// [P1000](https://www.prisma.io/docs/orm/reference/error-reference#p1000), and `AuthenticationFailed` of its driver adapters.
+const REFUSED_PASSWORD: [&str; 3] = ["28P01", "AuthenticationFailed", "P1000"];
+/// `invalid_authorization_specification`: a role that does not exist, that may not log in, or whose password PAM or LDAP
+/// refused. It is also what the server says where it never looks at a password.
+const REFUSED_LOGIN: &str = "28000";
+/// With which poolers report any failure, that of a login too: `PgBouncer` a `protocol_violation`, others a system or an
+/// internal error.
+const POOLERS: [&str; 3] = ["08P01", "58000", "XX000"];
+/// What the message of a pooler says in that case.
+const POOLER_REFUSALS: [&str; 5] =
+    ["auth failed", "authentication failed", "incorrect password", "invalid password", "no such user"];
+/// What another password does not change: which hosts, users and databases `pg_hba.conf` lets in, with or without TLS (its
+/// name is the same in every language of the server), and logins that ask for no password.
+const BEYOND_PASSWORDS: [&str; 7] = [
+    "certificate authentication failed",
+    "client certificate",
+    "gssapi authentication failed",
+    "host rejected",
+    "ident authentication failed",
+    "peer authentication failed",
+    "pg_hba.conf",
+];
 /// AWS changes the database first, about a minute before it moves AWSCURRENT: looking every few seconds is enough.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 
@@ -44,9 +66,21 @@ impl LoginRetry {
         Self { deadline: now + budget, waits: 0, has_refreshed: false, rng: Rng::with_seed(seed) }
     }
 
-    /// Whether an error's SQLSTATE says that the login failed. Matched by code, never by message.
-    pub fn is_login_failure(sqlstate: &str) -> bool {
-        LOGIN_FAILURES.contains(&sqlstate)
+    /// Whether a login failed in a way that another password may heal. The codes decide; a message only where a code
+    /// stands for more than that.
+    ///
+    /// `reported` are code and message of the error that the work ended with and of all that it wraps, in any order: what
+    /// says only that something below failed has another code or none. Either may be empty.
+    pub fn is_login_failure<'e>(reported: impl IntoIterator<Item = (&'e str, &'e str)>) -> bool {
+        let reported: Vec<(&str, String)> =
+            reported.into_iter().map(|(code, message)| (code, message.to_ascii_lowercase())).collect();
+        let says = |message: &str, phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
+        let is_beyond = || reported.iter().any(|(_, message)| says(message, &BEYOND_PASSWORDS));
+        reported.iter().any(|(code, message)| match *code {
+            REFUSED_LOGIN => !is_beyond(),
+            code if POOLERS.contains(&code) => says(message, &POOLER_REFUSALS) && !is_beyond(),
+            code => REFUSED_PASSWORD.contains(&code),
+        })
     }
 
     /// Decides, given the version that the login failed with and the one held now (none: from the environment).
@@ -74,12 +108,6 @@ impl LoginRetry {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn login_failures_are_told_by_code() {
-        assert!(LoginRetry::is_login_failure("28P01") && LoginRetry::is_login_failure("28000"));
-        assert!(!LoginRetry::is_login_failure("42P01") && !LoginRetry::is_login_failure("password"));
-    }
 
     #[test]
     fn refreshes_then_waits_then_refreshes_until_the_version_changes() {

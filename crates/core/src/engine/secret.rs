@@ -152,7 +152,7 @@ impl TrackedSecret {
             Err(error) => {
                 let violations = error.violations().to_vec();
                 context.events.push(EventKind::Invalid { version_id: None, violations });
-                self.failure = Some(error);
+                self.failure = Some(error.explained(context.options.why_not_aws()));
             }
         }
     }
@@ -651,7 +651,8 @@ impl TrackedSecret {
             }
             ErrorKind::NotFound => format!(
                 "create it in that region (aws secretsmanager create-secret --name {} --secret-string \
-                 file://secret.json), restore it if it is scheduled for deletion, or give its name in `secretIds`",
+                 file://secret.json), restore it if it is scheduled for deletion, put a value into it if it has none, or \
+                 give its name in `secretIds`",
                 secret_id.name()
             ),
             ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => "it is retried by itself".to_owned(),

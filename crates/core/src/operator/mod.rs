@@ -3,3 +3,4 @@
 pub(crate) mod draft;
 pub mod permissions;
 pub(crate) mod template;
+pub(crate) mod uncovered;

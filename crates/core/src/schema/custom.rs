@@ -14,7 +14,7 @@ use crate::reader::Fields;
 
 /// Names that a field cannot have: what is unknown is handed out under the first, and JavaScript means something by the
 /// others.
-const RESERVED: [&str; 4] = ["extra", "__proto__", "toJSON", "toString"];
+pub(crate) const RESERVED: [&str; 4] = ["extra", "__proto__", "toJSON", "toString"];
 /// The types that options know, and what they mean.
 const TYPES: [(&str, Kind); 4] = [
     ("boolean", Kind::Boolean),
@@ -186,6 +186,6 @@ fn read_enum(fields: &mut Fields<'_, '_>) -> Vec<Cow<'static, str>> {
     texts
 }
 
-fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -16,7 +16,8 @@ const CONTROL: [&str; 5] =
     ["AWS_DEFAULT_REGION", "AWS_REGION", "NODE_ENV", "PERMISOS_ENVIRONMENT", "USE_SECRETS_MANAGER"];
 
 impl Variables {
-    /// Keeps those variables that a service or a custom secret names.
+    /// Keeps those variables that a service or a custom secret names. A host hands in the names of all that are set and not
+    /// empty; the values of others are not needed, and not kept.
     pub fn new<K: AsRef<str>, V: Into<String>>(
         variables: impl IntoIterator<Item = (K, V)>,
         custom: &[Definition],
@@ -25,7 +26,7 @@ impl Variables {
         Self::keep(variables, |name| known.contains(&name))
     }
 
-    /// Every name that a snapshot keeps: the host asks its environment for these and no others.
+    /// Every name whose value a snapshot keeps: the host asks its environment for these and no others.
     pub fn known(custom: &[Definition]) -> Vec<&str> {
         let mut names = vec![];
         for definition in DEFINITIONS {
@@ -75,6 +76,15 @@ pub(crate) fn variable_for<'d>(definition: &'d Definition, path: &str, variables
         Some(file) if variable.is_none_or(|name| variables.get(name).is_none()) => Some(file.into()),
         _ => variable.map(Cow::Borrowed).or_else(part),
     }
+}
+
+/// What is set instead of a variable that is missing, in words.
+pub(crate) fn hint(definition: &Definition, path: &str, variables: &Variables) -> Option<String> {
+    let missing = variable_for(definition, path, variables)?;
+    let url = definition.url.filter(|url| variables.get(url).is_none());
+    let mut missing =
+        definition.variables().contains(&missing.as_ref()).then_some(missing.as_ref()).into_iter().chain(url);
+    missing.find_map(|missing| Some(format!("{} is set: is {missing} meant?", variables.near(missing)?)))
 }
 
 /// The payload that the variables make.

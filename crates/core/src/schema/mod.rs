@@ -10,6 +10,7 @@ mod custom;
 mod definition;
 mod environment;
 mod json_schema;
+pub(crate) mod near;
 mod parse;
 mod pattern;
 pub(crate) mod placeholder;
@@ -42,6 +43,7 @@ use crate::reader::Fields;
 
 pub(crate) use certificate::pem;
 pub(crate) use context::Context;
+pub(crate) use custom::{RESERVED, is_variable};
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
 pub(crate) use zeroizing::{ZeroizingJson, exact_json};
 

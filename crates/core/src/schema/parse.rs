@@ -56,7 +56,12 @@ pub(crate) fn parse_environment(definition: &Definition, context: &Context<'_>) 
 /// The payload that the environment variables make for a service, and what its definition reads from it.
 pub(crate) fn assemble(definition: &Definition, context: &Context<'_>) -> Result<(ZeroizingJson, Parsed), Error> {
     let service = definition.service_id();
-    let fail = |violations| {
+    let fail = |mut violations: Vec<Violation>| {
+        for Violation { path, message, .. } in violations.iter_mut().filter(|it| it.rule == Rule::Required) {
+            if let Some(hint) = environment::hint(definition, path, context.variables) {
+                *message = format!("{message}; {hint}");
+            }
+        }
         let summary = format!("the environment variables of {service} do not make a valid configuration");
         Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
     };
