@@ -53,8 +53,8 @@ enums! {
     core::Origin => wit::OriginKind { Environment SecretsManager Snapshot }
     core::Refresh => wit::Refreshed { Current Joined Started }
     core::Rule => wit_types::Rule {
-        CertificateExpired EmailAddress FileReadable Host HttpsUrl Json MaxSize MinLength Mode Name NameSuffix
-        PemCertificate Placeholder Prefix Range Required SameMode Snapshot Text Type Unique UnknownOption Url
+        CertificateExpired EmailAddress Engine FileReadable Host HttpsUrl Json MaxLength MaxSize MinLength Mode Name NameSuffix OneOf Pattern
+        PemCertificate Placeholder Prefix Range Required SameMode Snapshot Text Tls Type Unique UnknownOption Url
     }
     core::SourceKind => wit::SourceKind { Agent Aws Environment }
     core::Stage => wit::Stage { Current Previous }

@@ -112,10 +112,8 @@ impl<'o> Context<'o> {
         }
         let (mut options, mut variables) = Options::parse(&given, &environment)?;
         options.started_at = now();
-        for (variable, path) in
-            variables.files().into_iter().map(|(it, path)| (it, path.to_owned())).collect::<Vec<_>>()
-        {
-            variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
+        for (name, path) in variables.files() {
+            variables = variables.with_file(name, std::fs::read_to_string(path).ok());
         }
         let admin = Admin::new(&options.connection);
         Ok(Self { options, variables, output, admin, file: of_file, given, environment })

@@ -128,9 +128,8 @@ pub(crate) fn native(
     variables: HashMap<String, String>,
 ) -> Result<Box<dyn DrivenEngine>, Error> {
     let (options, mut variables) = Options::parse(options, variables)?;
-    let files = variables.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
-    for (variable, path) in files.collect::<Vec<_>>() {
-        variables = variables.with_file(variable, std::fs::read_to_string(path).ok());
+    for (name, path) in variables.files() {
+        variables = variables.with_file(name, std::fs::read_to_string(path).ok());
     }
     Ok(Box::new(Engine::new(options, variables)))
 }

@@ -14,8 +14,8 @@ mod sync;
 
 pub use permisos_secrets_core::{
     Call, Config, Connection, DatabaseDefaults, Environment, Error, ErrorKind, Event, EventKind, Failure, Fetch,
-    FetchId, Fetched, Freshness, Health, Operation, Origin, Outcome, Payload, Read, Request, Rule, SecretId, Service,
-    ServiceHealth, ServiceId, Source, SourceKind, Stage, Status, UnixTime, Violation, schema,
+    FetchId, Fetched, Freshness, Health, Operation, Origin, Outcome, Payload, Read, RedisDefaults, Request, Rule,
+    SecretId, Service, ServiceHealth, ServiceId, Source, SourceKind, Stage, Status, UnixTime, Violation, schema,
 };
 /// How a value is read: `password.expose_secret()`, and what makes a struct a secret of the application's own.
 pub use permisos_secrets_core::{ExposeSecret, Secret, SecretString};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use permisos_secrets_core::{DatabaseDefaults, ServiceId, SourceKind};
+use permisos_secrets_core::{DatabaseDefaults, RedisDefaults, ServiceId, SourceKind};
 use serde_json::{Value, json};
 
 use crate::secrets::SecretsBuilder;
@@ -67,14 +67,25 @@ impl SecretsBuilder {
         self.option("snapshot", json!({ "path": path, "identityFile": identity }))
     }
 
-    /// Where the database is, for a secret that RDS manages: it holds user name and password alone.
+    /// Where the database is, for a secret that does not say it, as one that RDS manages.
     pub fn database(self, database: DatabaseDefaults) -> Self {
-        let DatabaseDefaults { host, port, database } = database;
+        let DatabaseDefaults { host, port, database, ca_file } = database;
         let mut defaults = serde_json::Map::new();
         defaults.extend(host.map(|host| ("host".to_owned(), host.into())));
         defaults.extend(port.map(|port| ("port".to_owned(), port.into())));
         defaults.extend(database.map(|database| ("database".to_owned(), database.into())));
+        defaults.extend(ca_file.map(|file| ("caFile".to_owned(), file.into())));
         self.option("database", defaults)
+    }
+
+    /// Where Redis is, for a secret that does not say it, as one that AWS rotates.
+    pub fn redis(self, redis: RedisDefaults) -> Self {
+        let RedisDefaults { host, port, ca_file } = redis;
+        let mut defaults = serde_json::Map::new();
+        defaults.extend(host.map(|host| ("host".to_owned(), host.into())));
+        defaults.extend(port.map(|port| ("port".to_owned(), port.into())));
+        defaults.extend(ca_file.map(|file| ("caFile".to_owned(), file.into())));
+        self.option("redis", defaults)
     }
 
     /// The region of the secrets. Default: what the AWS configuration names.

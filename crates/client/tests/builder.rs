@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use permisos_secrets::schema::{DatabaseConfig, Extra};
 use permisos_secrets::{
-    DatabaseDefaults, Error, ErrorKind, EventKind, ExposeSecret, Fetch, Fetched, Outcome, Payload, Secrets, Service,
-    Source, SourceKind,
+    DatabaseDefaults, Error, ErrorKind, EventKind, ExposeSecret, Fetch, Fetched, Outcome, Payload, RedisDefaults,
+    Secrets, Service, Source, SourceKind,
 };
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use serde_json::{Map, Value, json};
@@ -31,7 +31,8 @@ fn every_option_has_a_typed_setter() {
         .previous_for(Duration::ZERO)
         .environment_fallback(false)
         .snapshot("/var/lib/app/sealed", "/etc/app/identity")
-        .database(DatabaseDefaults { host: Some("db".into()), port: Some(5433), database: None })
+        .database(DatabaseDefaults { host: Some("db".into()), port: Some(5433), database: None, ca_file: None })
+        .redis(RedisDefaults { host: None, port: None, ca_file: Some("/etc/ssl/cache.pem".into()) })
         .region("us-east-1")
         .regions(["us-east-1", "us-west-2"])
         .endpoint_url("http://127.0.0.1:1")
@@ -59,6 +60,7 @@ fn every_option_has_a_typed_setter() {
         "environmentFallback": false,
         "snapshot": { "path": "/var/lib/app/sealed", "identityFile": "/etc/app/identity" },
         "database": { "host": "db", "port": 5433 },
+        "redis": { "caFile": "/etc/ssl/cache.pem" },
         "region": "us-east-1",
         "regions": ["us-east-1", "us-west-2"],
         "endpointUrl": "http://127.0.0.1:1",

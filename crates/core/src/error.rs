@@ -126,6 +126,8 @@ pub enum Rule {
     CertificateExpired,
     /// An address such as `name@example.com`, or `Name <name@example.com>`.
     EmailAddress,
+    /// A secret of the database that the service is for.
+    Engine,
     /// The file that a variable names could be read by the host.
     FileReadable,
     /// A host name or IP address.
@@ -134,6 +136,8 @@ pub enum Rule {
     HttpsUrl,
     /// Well-formed JSON.
     Json,
+    /// At most this many characters.
+    MaxLength,
     /// At most the size that Secrets Manager stores.
     MaxSize,
     /// At least this many characters.
@@ -144,6 +148,10 @@ pub enum Rule {
     Name,
     /// A name that ends like the suffix of an ARN (a warning).
     NameSuffix,
+    /// One of the texts that are listed.
+    OneOf,
+    /// Matches the pattern.
+    Pattern,
     /// PEM, or base64 of PEM: certificates, one at least, each of them readable.
     PemCertificate,
     /// Not a known placeholder.
@@ -158,6 +166,8 @@ pub enum Rule {
     SameMode,
     /// A sealed snapshot that can be opened, used and written.
     Snapshot,
+    /// TLS towards a server that has it (a warning).
+    Tls,
     /// Text: a binary secret has no fields.
     Text,
     /// A value of the expected type.

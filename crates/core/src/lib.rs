@@ -38,7 +38,7 @@ pub use operator::uncovered::{Near, Uncovered};
 pub use option_table::{OPTIONS, OptionRow, options_schema};
 pub use options::{Options, SnapshotFile, SourceKind};
 pub use policy::{Backoff, CachePolicy, Freshness};
-pub use schema::{Config, DatabaseDefaults, Secret};
+pub use schema::{Config, DatabaseDefaults, RedisDefaults, Secret};
 /// Text that is zeroed when it is dropped, and redacted.
 pub use secrecy::{ExposeSecret, SecretString};
 pub use service::{Service, ServiceId};

@@ -18,7 +18,7 @@ pub struct OptionRow {
 }
 
 /// The options that every runtime takes. Durations are in seconds.
-pub const OPTIONS: [OptionRow; 20] = [
+pub const OPTIONS: [OptionRow; 21] = [
     row("environment", "`PERMISOS_ENVIRONMENT`, `NODE_ENV`, `development`", "the names' second segment", text),
     row(
         "source",
@@ -56,10 +56,19 @@ pub const OPTIONS: [OptionRow; 20] = [
         "`{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down",
         || object(&[("path", text()), ("identityFile", text())], &["path", "identityFile"]),
     ),
-    row("database", "none", "`{ host, port, database }` for a secret that RDS manages", || {
-        let port = json!({ "type": "integer", "minimum": 1, "maximum": 65_535 });
-        object(&[("host", text()), ("port", port), ("database", text())], &[])
-    }),
+    row(
+        "database",
+        "none",
+        "`{ host, port, database, caFile }` for a secret that does not say it, as one that RDS manages; `caFile` is a file \
+         with the certificate authorities to trust",
+        || object(&[("host", text()), ("port", port()), ("database", text()), ("caFile", text())], &[]),
+    ),
+    row(
+        "redis",
+        "none",
+        "`{ host, port, caFile }` for a secret that does not say it, as one that ElastiCache rotates",
+        || object(&[("host", text()), ("port", port()), ("caFile", text())], &[]),
+    ),
     row("region", "the AWS configuration's", "the region", text),
     row(
         "regions",
@@ -112,6 +121,10 @@ fn text() -> Value {
     json!({ "type": "string" })
 }
 
+fn port() -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": 65_535 })
+}
+
 fn number() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
@@ -131,13 +144,16 @@ fn secrets() -> Value {
             ("type", json!({ "enum": ["boolean", "integer", "string", "url"] })),
             ("required", json!({ "type": "boolean" })),
             ("minLength", number()),
+            ("maxLength", json!({ "type": "integer", "minimum": 1 })),
+            ("pattern", text()),
+            ("enum", json!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1 })),
             ("variable", json!({ "type": "string", "pattern": "^[A-Za-z0-9_]+$" })),
         ],
         &[],
     );
     let fields = json!({ "type": "object", "minProperties": 1, "additionalProperties": field });
     let id = json!({ "type": "string", "pattern": "^[A-Za-z0-9_+=.@-]+/[A-Za-z0-9_+=.@-]+$" });
-    json!({ "type": "array", "items": object(&[("id", id), ("fields", fields)], &["id", "fields"]), "maxItems": 1000 })
+    json!({ "type": "array", "items": object(&[("id", id), ("fields", fields), ("optional", json!({ "type": "boolean" }))], &["id", "fields"]), "maxItems": 1000 })
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::CachePolicy;
 use crate::reader::{Fields, Problems, boolean_word, nearest};
 use crate::schema::near::near;
-use crate::schema::{DatabaseDefaults, Definition};
+use crate::schema::{DatabaseDefaults, Definition, RedisDefaults};
 use crate::service::{Service, ServiceId};
 use crate::time::{Timestamp, UnixTime};
-use crate::variables::Variables;
+use crate::variables::{DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
 const DEFAULT_PREFIX: &str = "permisos";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,8 +43,10 @@ pub struct Options {
     pub environment_fallback: bool,
     /// Where the last good values are sealed for a start while AWS cannot be reached; none: nowhere.
     pub snapshot: Option<SnapshotFile>,
-    /// Where the database is, for a secret that RDS manages.
+    /// Where the database is, for a secret that does not say it, as one that RDS manages.
     pub database: DatabaseDefaults,
+    /// Where Redis is, for a secret that does not say it, as one that AWS rotates.
+    pub redis: RedisDefaults,
     /// How the driver's source reaches Secrets Manager.
     pub connection: Connection,
     /// The wall clock at `Timestamp(0)`: dates certificates and versions, never lifetimes. The engine corrects it after
@@ -93,11 +95,19 @@ impl Options {
         };
         let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
-        let variables = Variables::new(variables, &custom);
+        let mut variables = Variables::new(variables, &custom);
         let options = Self::read(&mut fields, custom, &variables);
         fields.deny_rest("an option");
         match options {
-            Some(options) if problems.violations.is_empty() => Ok((options, variables)),
+            Some(options) if problems.violations.is_empty() => {
+                let files = [(DATABASE_CA_FILE, &options.database.ca_file), (REDIS_CA_FILE, &options.redis.ca_file)];
+                for (name, path) in files {
+                    if let Some(path) = path {
+                        variables.set(name, path.clone());
+                    }
+                }
+                Ok((options, variables))
+            }
             _ => {
                 Err(Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", problems.violations))
             }
@@ -123,6 +133,7 @@ impl Options {
         let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
         let snapshot = read_snapshot(fields);
         let database = read_database(fields);
+        let redis = read_redis(fields);
         let connection = read_connection(fields, variables);
         let started_at = read_number(fields, "startedAt");
         let seed = read_number(fields, "seed");
@@ -136,6 +147,7 @@ impl Options {
             environment_fallback,
             snapshot,
             database,
+            redis,
             connection,
             started_at: UnixTime(started_at),
             seed,
@@ -201,6 +213,11 @@ impl Options {
             ServiceId::BuiltIn(service) => Some(service.definition()),
             ServiceId::Custom(id) => self.custom.iter().find(|custom| custom.id == **id),
         }
+    }
+
+    /// Whether the application runs well without a secret.
+    pub fn is_optional(&self, service: &ServiceId) -> bool {
+        self.definition(service).is_some_and(|definition| definition.optional)
     }
 }
 
@@ -323,7 +340,7 @@ fn read_secret_ids(
     fields.object("secretIds", |fields| {
         for name in fields.names() {
             let Some(text) = fields.text(name) else { continue };
-            match SecretId::parse(text) {
+            match SecretId::parse(&text.replace("{environment}", &environment.to_string())) {
                 // A service that is not asked for may stay configured.
                 _ if !known().any(|known| known == name) && name.parse::<Service>().is_ok() => {}
                 _ if !known().any(|known| known == name) => {
@@ -376,12 +393,28 @@ fn read_snapshot(fields: &mut Fields<'_, '_>) -> Option<SnapshotFile> {
 fn read_database(fields: &mut Fields<'_, '_>) -> DatabaseDefaults {
     let read = fields.object("database", |fields| {
         let host = fields.host("host").map(str::to_owned);
-        let port = fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());
+        let port = read_port(fields);
         let database = fields.text("database").map(str::to_owned);
+        let ca_file = fields.text("caFile").map(str::to_owned);
         fields.deny_rest("an option");
-        DatabaseDefaults { host, port, database }
+        DatabaseDefaults { host, port, database, ca_file }
     });
     read.unwrap_or_default()
+}
+
+fn read_redis(fields: &mut Fields<'_, '_>) -> RedisDefaults {
+    let read = fields.object("redis", |fields| {
+        let host = fields.host("host").map(str::to_owned);
+        let port = read_port(fields);
+        let ca_file = fields.text("caFile").map(str::to_owned);
+        fields.deny_rest("an option");
+        RedisDefaults { host, port, ca_file }
+    });
+    read.unwrap_or_default()
+}
+
+fn read_port(fields: &mut Fields<'_, '_>) -> Option<u16> {
+    fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok())
 }
 
 fn read_connection(fields: &mut Fields<'_, '_>, variables: &Variables) -> Connection {

@@ -96,6 +96,14 @@ impl<'a, 'f> Fields<'a, 'f> {
         Some(text)
     }
 
+    /// The digits of a whole number that stands where an application's own secret has text, such as an id.
+    pub(crate) fn digits(&mut self, name: &str) -> Option<String> {
+        let number = self.object.get(name).and_then(Value::as_number).filter(|_| self.problems.is_custom)?;
+        let is_whole = number.is_i64() || number.is_u64();
+        self.taken.push(name.to_owned());
+        is_whole.then(|| number.to_string())
+    }
+
     /// A text is no value of its type, for quotes around it perhaps.
     fn mistyped(&mut self, name: &str, rule: Rule, text: &str, phrase: &str) {
         match placeholder::quotes(text) {
@@ -117,6 +125,17 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn require(&mut self, name: &str) {
         self.taken.push(name.to_owned());
         self.violate(name, Rule::Required, "is required and must not be empty");
+    }
+
+    /// The same, of what an option or a variable may say as well.
+    pub(crate) fn require_or(&mut self, name: &str, option: &str, variable: &str) {
+        if (self.problems.variable)(&self.path(name)).is_some() {
+            return self.require(name);
+        }
+        self.taken.push(name.to_owned());
+        let phrase =
+            format!("is required and must not be empty: store it, or give the option `{option}` or {variable}");
+        self.violate(name, Rule::Required, &phrase);
     }
 
     /// A host name or address, if there is one.

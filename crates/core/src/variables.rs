@@ -7,6 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::schema::near::near;
 
+/// Options that name a file, which is asked for as those that variables name.
+pub(crate) const DATABASE_CA_FILE: &str = "database.caFile";
+pub(crate) const REDIS_CA_FILE: &str = "redis.caFile";
+
 /// A snapshot of the variables that a definition names. An empty variable counts as unset. Of all others it holds the names
 /// alone: one of them may be what a missing variable is called.
 #[derive(Clone, Default)]
@@ -33,7 +37,7 @@ impl Variables {
         Self { values, others, files: BTreeMap::new() }
     }
 
-    /// Adds the text of the file that a variable names; `None` says that it could not be read.
+    /// Adds the text of a file, by the name that `files` gives it; `None` says that it could not be read.
     #[must_use]
     pub fn with_file(mut self, variable: &str, text: Option<String>) -> Self {
         self.files.insert(variable.to_owned(), text);
@@ -43,6 +47,11 @@ impl Variables {
     /// A variable's value, if it is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// Sets what an option says in the place of a variable.
+    pub(crate) fn set(&mut self, name: &str, value: String) {
+        self.values.insert(name.to_owned(), value.into());
     }
 
     /// The text of the file that a variable names, if it was read.

@@ -11,11 +11,19 @@ use serde_json::{Value, json};
 
 /// Vectors on which the two differ, and why. Besides these, the validator may accept what breaks the rules of
 /// `BEYOND_JSON_SCHEMA` alone.
-const DIFFERENT: [(&str, &str); 5] = [
+const DIFFERENT: [(&str, &str); 13] = [
     ("an RDS-managed secret is completed from the options", "a schema does not see the options"),
     ("a stored dbname is the database, whatever the options say", "a schema does not see the options"),
     ("an empty dbname is none", "a schema does not see the options"),
     ("RDS: the secret that AWS manages", "a schema does not see the options"),
+    ("a secret without dbname is completed from the option", "a schema does not see the options"),
+    ("an empty dbname is completed", "a schema does not see the options"),
+    ("a dbname of null is completed", "a schema does not see the options"),
+    ("an empty host is completed", "a schema does not see the options"),
+    ("ElastiCache's secret is completed from the option, with TLS", "a schema does not see the options"),
+    ("SES has no host in cn-north-1", "a schema does not see the region"),
+    ("SES has no host in eusc-de-east-1", "a schema does not see the region"),
+    ("SES has no host in us-iso-east-1", "a schema does not see the region"),
     ("without host and region the host is required", "a schema does not see the region"),
 ];
 

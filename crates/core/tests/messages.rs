@@ -85,7 +85,7 @@ fn a_violation_names_the_part_of_the_url() {
         ("postgresql://u:p@a,b/d", "the host in DATABASE_URL must be"),
         ("postgresql://u:p@db:0/d", "the port in DATABASE_URL must be"),
         ("postgresql://u:%FF@db/d", "the password in DATABASE_URL is not UTF-8"),
-        ("postgresql://u:p@db/d?sslmode=allow", "sslmode in DATABASE_URL must be disable, no-verify"),
+        ("postgresql://u:p@db/d?sslmode=strict", "sslmode in DATABASE_URL must be disable, allow"),
         ("mysql://u:p@db/d", "DATABASE_URL must be a URL like postgres://"),
     ] {
         let message = of_environment(Service::Database, &[("DATABASE_URL", url)]);

@@ -65,9 +65,13 @@ pub(crate) struct FieldAttributes {
     pub(crate) example: Option<LitStr>,
     pub(crate) file: Option<LitStr>,
     pub(crate) in_url: Option<LitStr>,
+    pub(crate) option: Option<LitStr>,
     /// A variant of `Text`.
     pub(crate) text: Option<&'static str>,
     pub(crate) min_length: Option<LitInt>,
+    pub(crate) max_length: Option<LitInt>,
+    pub(crate) pattern: Option<LitStr>,
+    pub(crate) one_of: Vec<LitStr>,
     pub(crate) name: Option<LitStr>,
     pub(crate) phrase: Option<LitStr>,
     pub(crate) prefixes: Vec<LitStr>,
@@ -110,8 +114,16 @@ impl FieldAttributes {
             "https_url" => self.text = Some("HttpsUrl"),
             "in_url" => self.in_url = Some(meta.value()?.parse()?),
             "min_length" => self.min_length = Some(meta.value()?.parse()?),
+            "max_length" => self.max_length = Some(meta.value()?.parse()?),
+            "one_of" => {
+                let inside;
+                parenthesized!(inside in meta.input);
+                self.one_of.extend(inside.parse_terminated(<LitStr as syn::parse::Parse>::parse, Token![,])?);
+            }
+            "pattern" => self.pattern = Some(meta.value()?.parse()?),
             "name" => self.name = Some(meta.value()?.parse()?),
             "password" => self.text = Some("Password"),
+            "option" => self.option = Some(meta.value()?.parse()?),
             "phrase" => self.phrase = Some(meta.value()?.parse()?),
             "prefixes" => {
                 let inside;

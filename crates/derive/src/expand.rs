@@ -129,6 +129,7 @@ impl Member<'_> {
                 quote! {
                     #need::Default(#default::With {
                         words: ::permisos_secrets::schema::documented(#words),
+                        optional: #field::IS_OPTIONAL,
                         make: #function,
                     })
                 }
@@ -137,10 +138,12 @@ impl Member<'_> {
         };
         let optional =
             |it: &Option<syn::LitStr>| it.as_ref().map_or_else(|| quote! { None }, |it| quote! { Some(#it) });
-        let (alias, file, in_url) =
-            (optional(&attributes.alias), optional(&attributes.file), optional(&attributes.in_url));
+        let (alias, file) = (optional(&attributes.alias), optional(&attributes.file));
+        let (in_url, option) = (optional(&attributes.in_url), optional(&attributes.option));
         let variable = borrowed(attributes.variable.as_ref());
         let min_length = attributes.min_length.as_ref().map_or_else(|| quote! { 0 }, |it| quote! { #it });
+        let max_length = attributes.max_length.as_ref().map_or_else(|| quote! { None }, |it| quote! { Some(#it) });
+        let (pattern, one_of) = (borrowed(attributes.pattern.as_ref()), &attributes.one_of);
         let example = attributes.example.as_ref().map_or_else(|| quote! { "" }, |it| quote! { #it });
         let prefix = attributes.phrase.as_ref().map_or_else(
             || quote! { None },
@@ -154,12 +157,16 @@ impl Member<'_> {
                 need: #need,
                 variable: #variable,
                 min_length: #min_length,
+                max_length: #max_length,
+                pattern: #pattern,
+                one_of: ::std::borrow::Cow::Borrowed(&[#(::std::borrow::Cow::Borrowed(#one_of)),*]),
                 prefix: #prefix,
                 visible: #visible,
                 renewed: #renewed,
                 alias: #alias,
                 file: #file,
                 in_url: #in_url,
+                option: #option,
                 example: ::permisos_secrets::schema::documented(#example),
             }
         }

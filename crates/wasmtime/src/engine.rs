@@ -259,7 +259,7 @@ impl DrivenEngine for SandboxedEngine {
 
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>> {
         if self.closed.is_some() {
-            let required = self.services.iter().filter(|service| !service.is_optional());
+            let required = self.services.iter();
             return Some(Error::several(required.map(Error::closed).collect()).map_or(Ok(()), Err));
         }
         let loaded = self.call(|engine, store, this| engine.call_loaded(store, this, now.0));

@@ -34,8 +34,7 @@ impl Open for Component {
 
     fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> {
         let native = Options::parse(options, variables.clone()).map(|(options, mut found)| {
-            let files = found.files().into_iter().map(|(variable, path)| (variable, path.to_owned()));
-            for (variable, path) in files.collect::<Vec<_>>() {
+            for (variable, path) in found.files() {
                 found = found.with_file(variable, fs::read_to_string(path).ok());
             }
             Engine::new(options, found)

@@ -47,8 +47,10 @@ export interface SecretsOptions {
   environmentFallback?: boolean;
   /** `{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down. Default: none. */
   snapshot?: { path: string; identityFile: string };
-  /** `{ host, port, database }` for a secret that RDS manages. Default: none. */
-  database?: { host?: string; port?: number; database?: string };
+  /** `{ host, port, database, caFile }` for a secret that does not say it, as one that RDS manages; `caFile` is a file with the certificate authorities to trust. Default: none. */
+  database?: { host?: string; port?: number; database?: string; caFile?: string };
+  /** `{ host, port, caFile }` for a secret that does not say it, as one that ElastiCache rotates. Default: none. */
+  redis?: { host?: string; port?: number; caFile?: string };
   /** The region. Default: the AWS configuration's. */
   region?: string;
   /** The regions, the primary first, then replicas. Default: the AWS configuration's. */

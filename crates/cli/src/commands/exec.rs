@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use clap::Args;
 use permisos_secrets::{EventKind, Secrets, Subscription};
-use permisos_secrets_core::schema::Definition;
 use permisos_secrets_core::{Assignment, Error, ErrorKind};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Signal, kill_process};
@@ -21,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::authorities::AuthorityFiles;
 use crate::context::Context;
 use crate::group::{Group, adopt_orphans, pid};
 use crate::mask::Mask;
@@ -28,6 +28,8 @@ use crate::output::{DIM, WARN, paint};
 
 /// As in shells: the program could not be run, or its exit code is unknown.
 const LOST: u8 = 126;
+/// Linux takes no longer variable, name and value together.
+const LONGEST: usize = 131_072;
 /// How long a killed program may take: one that waits for a disk or a debugger cannot be waited for.
 const UNKILLABLE: Duration = Duration::from_secs(10);
 
@@ -58,12 +60,13 @@ impl Exec {
         let mut subscription = secrets.subscribe();
         secrets.ready().await?;
         keep_standard_streams();
-        if self.watch || self.mask {
+        if self.watch || self.mask || AuthorityFiles::are_needed(context, &secrets) {
             return self.supervise(context, &secrets, &mut subscription).await;
         }
         // The program replaces this process: signals reach it, and its exit code is the caller's answer.
         let mut command = std::process::Command::new(&self.command[0]);
-        command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets));
+        let files = AuthorityFiles::write(context, &secrets);
+        command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets, &files)?);
         Err(not_started(&self.command[0], &command.exec()))
     }
 
@@ -99,7 +102,9 @@ impl Exec {
 
     fn start(&self, context: &Context<'_>, secrets: &Secrets) -> Result<Running, Error> {
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).env_clear().envs(environment(context, secrets)).kill_on_drop(true);
+        let files = AuthorityFiles::write(context, secrets);
+        let environment = environment(context, secrets, &files)?;
+        command.args(&self.command[1..]).env_clear().envs(environment).kill_on_drop(true);
         if self.mask {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
@@ -107,7 +112,7 @@ impl Exec {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
-        let (variables, _) = variables(context, secrets);
+        let (variables, _) = variables(context, secrets, &files);
         let mut streams = vec![];
         if let Some(from) = child.stdout.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
@@ -116,7 +121,7 @@ impl Exec {
             streams.push(tokio::spawn(copy(from, tokio::io::stderr(), mask(&variables))));
         }
         let group = Group::of(&child).filter(|_| self.watch);
-        Ok(Running { child, group, streams, is_asked_to_end: false })
+        Ok(Running { child, group, streams, is_asked_to_end: false, _files: files })
     }
 }
 
@@ -126,6 +131,8 @@ struct Running {
     /// The program and what it started, where it is to be restarted: a shell or npm may leave a server behind.
     group: Option<Group>,
     streams: Vec<JoinHandle<()>>,
+    /// Gone with it.
+    _files: AuthorityFiles,
     is_asked_to_end: bool,
 }
 
@@ -179,27 +186,41 @@ fn keep_standard_streams() {
 }
 
 /// The program's environment: this process's, but for the variables of these services, which come from the secrets.
-fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, OsString> {
+fn environment(
+    context: &Context<'_>,
+    secrets: &Secrets,
+    files: &AuthorityFiles,
+) -> Result<BTreeMap<OsString, OsString>, Error> {
     let options = &context.options;
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     for service in options.service_ids() {
-        for name in options.definition(&service).into_iter().flat_map(Definition::variables) {
+        let Some(definition) = options.definition(&service) else { continue };
+        for name in definition.variables().into_iter().chain(definition.written_variables().iter().copied()) {
             environment.remove(OsStr::new(name));
         }
     }
-    let (filled, failed) = variables(context, secrets);
+    let (filled, failed) = variables(context, secrets, files);
     note(context, &failed);
+    if let Some(long) = filled.iter().find(|it| it.name.len() + it.value.expose_secret().len() + 2 > LONGEST) {
+        let message = format!("{} is longer than the {LONGEST} bytes that a variable may have on Linux", long.name);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
     environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
-    environment
+    environment.extend(files.variable());
+    Ok(environment)
 }
 
 /// The variables of the services that can be read, and why others cannot; that an optional one is not there is normal.
-pub(super) fn variables(context: &Context<'_>, secrets: &Secrets) -> (Vec<Assignment>, Vec<Error>) {
+pub(super) fn variables(
+    context: &Context<'_>,
+    secrets: &Secrets,
+    files: &AuthorityFiles,
+) -> (Vec<Assignment>, Vec<Error>) {
     let (mut variables, mut failed) = (vec![], vec![]);
     for service in context.options.service_ids() {
         let Some(definition) = context.options.definition(&service) else { continue };
         match secrets.read(&service) {
-            Ok(read) => variables.extend(read.config.variables(definition)),
+            Ok(read) => variables.extend(read.config.variables(definition, files.of(&service))),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => failed.push(error),
         }

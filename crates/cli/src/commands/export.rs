@@ -12,6 +12,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Exit;
+use crate::authorities::AuthorityFiles;
 use crate::commands::exec;
 use crate::context::Context;
 use crate::dotenv;
@@ -75,7 +76,7 @@ impl Export {
         // In an outage the environment would stand in, and its values would pass for those of Secrets Manager.
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
         secrets.ready().await?;
-        let (variables, failed) = exec::variables(context, &secrets);
+        let (variables, failed) = exec::variables(context, &secrets, &AuthorityFiles::default());
         match Error::several(failed.clone()) {
             Some(error) if self.force => Err(error),
             _ => {

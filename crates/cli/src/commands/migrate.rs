@@ -82,6 +82,9 @@ struct Plan {
     steps: Vec<Planned>,
     /// Services none of whose variables is set.
     without_variables: Vec<ServiceId>,
+    /// Those of them that the application needs.
+    #[serde(skip)]
+    needed: Vec<ServiceId>,
     /// What the file holds and no service reads.
     uncovered: Uncovered,
     #[serde(skip)]
@@ -143,8 +146,10 @@ impl Migrate {
             planned.push(plan);
         }
         let (environment, place) = (context.options.environment.to_string(), context.place().await?);
+        let needed =
+            without_variables.iter().filter(|service| !context.options.is_optional(service)).cloned().collect();
         let (uncovered, only_missing) = (context.uncovered(), self.missing);
-        let plan = Plan { environment, place, steps: planned, without_variables, uncovered, only_missing };
+        let plan = Plan { environment, place, steps: planned, without_variables, needed, uncovered, only_missing };
         let count = steps.iter().filter(|step| !matches!(step.action, Action::Leave | Action::Same)).count();
         if self.dry_run {
             context.output.report(&plan);
@@ -463,8 +468,7 @@ impl Report for Migrated {
             };
             page.line(format_args!("{} {service} {done} {}", paint(GOOD, "✓"), paint(DIM, version_id)));
         }
-        let optional = self.plan.without_variables.iter().filter(|service| !service.is_optional());
-        for service in optional {
+        for service in &self.plan.needed {
             page.line(format_args!("{} {service} has no variables: create its secret yourself", paint(BAD, "✗")));
         }
         self.plan.uncovered.page(page);

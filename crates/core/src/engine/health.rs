@@ -141,7 +141,7 @@ impl ServiceHealth {
     fn of(secret: &TrackedSecret, options: &Options, now: Timestamp) -> Self {
         let state = secret.state();
         let read = state.answer(now).ok().map(|read| (read.origin, read.freshness));
-        let required = !secret.service.is_optional();
+        let required = !secret.is_optional();
         let status = match &read {
             Some((Origin::SecretsManager, Freshness::Fresh)) => Status::Healthy,
             // Each lifetime ends with a fetch; only one that fails makes the value's age worth a word.

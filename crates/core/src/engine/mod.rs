@@ -298,7 +298,7 @@ impl Engine {
         if !self.secrets.values().all(TrackedSecret::is_settled) {
             return None;
         }
-        let required = self.options.service_ids().filter(|service| !service.is_optional());
+        let required = self.options.service_ids().filter(|service| !self.options.is_optional(service));
         let errors = required.filter_map(|service| self.state_error(&service, now)).collect();
         Some(Error::several(errors).map_or(Ok(()), Err))
     }

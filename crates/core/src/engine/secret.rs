@@ -43,6 +43,8 @@ pub(crate) struct TrackedSecret {
     /// Fetches of the version before, for security.
     pub(crate) previous_fetch: Fetching,
     previous: Option<Previous>,
+    /// What readers read: the current version with the keys of the one before.
+    combined: Option<Config>,
     forced_at: Option<Timestamp>,
     pub(crate) is_forced: bool,
     has_reported_stale: bool,
@@ -100,6 +102,9 @@ impl EngineContext<'_> {
             today: self.today(),
             variables: self.variables,
             database: &options.database,
+            redis: &options.redis,
+            is_local: options.source == SourceKind::Environment && !options.environment.defaults_to_aws(),
+            url_options: &[],
         }
     }
 
@@ -127,6 +132,7 @@ impl TrackedSecret {
             current_fetch: Fetching::default(),
             previous_fetch: Fetching::default(),
             previous: None,
+            combined: None,
             forced_at: None,
             is_forced: false,
             has_reported_stale: false,
@@ -155,11 +161,8 @@ impl TrackedSecret {
     pub(crate) fn state(&self) -> ServiceState {
         let previous = self.previous.as_ref().and_then(|previous| previous.config.as_ref());
         let held = self.entry.as_ref().map(|entry| Held {
-            config: if previous.is_some() {
-                entry.parsed.config.with_previous(previous)
-            } else {
-                entry.parsed.config.clone()
-            },
+            // The same as long as the version and the one before it are.
+            config: self.combined.as_ref().unwrap_or(&entry.parsed.config).clone(),
             previous: previous.cloned(),
             version_id: entry.version_id.clone(),
             origin: entry.origin,
@@ -189,9 +192,14 @@ impl TrackedSecret {
         is_known && !(awaits_previous && (self.previous_fetch.due.is_some() || self.previous_fetch.under_way.is_some()))
     }
 
+    /// Whether an application runs well without it.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.definition.optional
+    }
+
     /// Whether the secret is simply not there, which is normal for an optional one.
     pub(crate) fn is_absent(&self) -> bool {
-        self.service.is_optional()
+        self.is_optional()
             && self.entry.is_none()
             && self.failure.as_ref().is_some_and(|failure| failure.kind() == ErrorKind::NotFound)
     }
@@ -309,6 +317,7 @@ impl TrackedSecret {
         }
         if self.previous.as_ref().is_some_and(|previous| previous.until <= now) {
             is_changed |= self.previous.take().is_some_and(|previous| previous.config.is_some());
+            self.combined = None;
             self.previous_fetch.due = None;
         }
         is_changed
@@ -385,7 +394,16 @@ impl TrackedSecret {
             Ok(Ok(parsed)) => {
                 self.previous_fetch.schedule(None);
                 let awaits = |previous: &&mut Previous| now < previous.until && previous.config.is_none();
-                self.previous.as_mut().filter(awaits).map(|previous| previous.config = Some(parsed.config)).is_some()
+                let is_taken = self
+                    .previous
+                    .as_mut()
+                    .filter(awaits)
+                    .map(|previous| previous.config = Some(parsed.config))
+                    .is_some();
+                if is_taken {
+                    self.combine();
+                }
+                is_taken
             }
             // A malformed one honours nothing, and one that is not there never existed: neither is asked for again.
             Ok(Err(_)) | Err(Failure { kind: ErrorKind::NotFound, .. }) => {
@@ -442,14 +460,16 @@ impl TrackedSecret {
             is_overdue: false,
         };
         let warnings = entry.parsed.warnings.clone();
+        let mut is_new = true;
         context.events.push(match self.entry.take() {
             // A version never changes: readers keep the very same config. What is worth a warning changes with the day.
             Some(old) if *old.version_id == *to => {
                 if was_snapshot {
                     self.look_back(created_at, context);
                 }
-                let is_new = |warning: &Violation| !old.parsed.warnings.contains(warning);
-                let warnings = warnings.into_iter().filter(is_new).collect();
+                is_new = false;
+                let is_other = |warning: &Violation| !old.parsed.warnings.contains(warning);
+                let warnings = warnings.into_iter().filter(is_other).collect();
                 entry.parsed.config = old.parsed.config;
                 entry.payload.created_at = old.payload.created_at.or(entry.payload.created_at);
                 EventKind::Refreshed { version_id: to, warnings }
@@ -469,6 +489,16 @@ impl TrackedSecret {
         });
         self.current_fetch.due = Some(fresh_until);
         self.entry = Some(entry);
+        if is_new {
+            self.combine();
+        }
+    }
+
+    /// Makes what readers read of the current version and the one before it.
+    fn combine(&mut self) {
+        let previous = self.previous.as_ref().and_then(|previous| previous.config.as_ref());
+        let current = self.entry.as_ref().map(|entry| &entry.parsed.config);
+        self.combined = current.zip(previous).map(|(current, previous)| current.with_previous(previous));
     }
 
     /// A process that starts soon after a rotation must still honour the previous keys.
@@ -478,6 +508,7 @@ impl TrackedSecret {
         if self.service == Service::Security && age < honoured {
             let until = context.now + Duration::from_millis(honoured - age);
             self.previous = Some(Previous { config: None, until });
+            self.combined = None;
             self.previous_fetch.schedule(Some(context.now));
         }
     }
@@ -591,6 +622,7 @@ impl TrackedSecret {
                     is_marked_stale: true,
                     is_overdue: false,
                 });
+                self.combine();
             }
             Err(violations) => {
                 context.events.push(EventKind::Invalid { version_id: Some(payload.version_id), violations });

@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::options::Options;
 use crate::reader::{Fields, boolean_word};
-use crate::schema::{self, Context, Definition, Kind, ZeroizingJson};
+use crate::schema::{
+    self, Context, DefaultValue, Definition, Field, Kind, Need, SIZE_LIMIT, Text, Values, ZeroizingJson,
+};
 use crate::service::ServiceId;
 use crate::variables::Variables;
 
@@ -19,6 +21,8 @@ pub struct Draft {
     payload: ZeroizingJson,
     /// What is worth a warning.
     pub warnings: Vec<Violation>,
+    /// What stands for a field that is not stored: storing that very value changes nothing.
+    defaults: Map<String, Value>,
 }
 
 /// What storing a draft does to one field. Holds no value.
@@ -53,9 +57,24 @@ impl Options {
         }
         let (mut payload, parsed) = schema::assemble(definition, &self.context(variables))?;
         if let Value::Object(fields) = &mut payload.0 {
-            store_types(fields, definition);
+            store_types(fields, &definition.fields);
+            fields.extend(definition.stored.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
         }
-        Ok(Some(Draft { payload, warnings: parsed.warnings }))
+        let defaults = definition.fields.iter().filter_map(|field| {
+            let default = match field.need {
+                Need::Default(DefaultValue::Integer(number)) => number.into(),
+                Need::Default(DefaultValue::With { make, .. }) => {
+                    make(&self.context(variables), &Values::default())?.into()
+                }
+                _ => return None,
+            };
+            Some((field.name.clone().into_owned(), default))
+        });
+        let draft = Draft { payload, warnings: parsed.warnings, defaults: defaults.collect() };
+        match draft.text().len() {
+            length if length > SIZE_LIMIT => Err(too_long(service, length, draft.longest())),
+            _ => Ok(Some(draft)),
+        }
     }
 
     /// A stored payload with some fields replaced, checked as a reader would: nothing is stored that cannot be read.
@@ -63,7 +82,7 @@ impl Options {
         let mut payload = ZeroizingJson(parse(service, stored)?);
         merge(&mut payload.0, &Value::Object(fields.clone()));
         let warnings = self.check(service, &schema::exact_json(&payload.0))?;
-        Ok(Draft { payload, warnings })
+        Ok(Draft { payload, warnings, defaults: Map::new() })
     }
 
     /// Checks a payload as a reader would; answers what is worth a warning.
@@ -92,6 +111,9 @@ impl Options {
             today: self.started_at,
             variables,
             database: &self.database,
+            redis: &self.redis,
+            is_local: false,
+            url_options: &[],
         }
     }
 }
@@ -108,11 +130,30 @@ impl Draft {
         schema::exact_json(&self.payload.0)
     }
 
+    /// The field that is the longest, as a JSON pointer.
+    fn longest(&self) -> String {
+        let (mut path, mut value) = (String::new(), &self.payload.0);
+        while let Value::Object(fields) = value {
+            let Some((name, below)) = fields.iter().max_by_key(|(_, value)| schema::exact_json(value).len()) else {
+                break;
+            };
+            path = format!("{path}/{}", Fields::escape(name));
+            value = below;
+        }
+        path
+    }
+
     /// What storing it would do to each field of what is stored, if anything is.
     pub fn changes(&self, stored: Option<&str>) -> Vec<FieldChange> {
         let stored = ZeroizingJson(stored.and_then(|stored| serde_json::from_str(stored).ok()).unwrap_or_default());
         let mut changes = vec![];
         compare("", Some(&self.payload.0), &stored.0, &mut changes);
+        for change in changes.iter_mut().filter(|it| it.change == Change::Added && stored.0.is_object()) {
+            let name = change.path.trim_start_matches('/');
+            if self.defaults.get(name).is_some_and(|default| self.payload.0.get(name) == Some(default)) {
+                change.change = Change::Same;
+            }
+        }
         changes
     }
 
@@ -123,14 +164,30 @@ impl Draft {
     }
 }
 
-/// Numbers and flags as such, not as the text of a variable; the names that AWS's rotation functions read.
-fn store_types(fields: &mut Map<String, Value>, definition: &Definition) {
-    for field in &*definition.fields {
+/// Secrets Manager would refuse it, after other secrets were stored.
+fn too_long(service: &ServiceId, length: usize, longest: String) -> Error {
+    let message = format!(
+        "the secret would have {length} bytes, and Secrets Manager stores {SIZE_LIMIT}: this field is the longest; of a bundle \
+         of certificates take the regional one, or leave it out and give the application its file (caFile, RDS_CA_CERT_PATH)"
+    );
+    let violations = vec![Violation { path: longest, rule: Rule::MaxSize, message }];
+    let summary = format!("the environment variables of {service} do not make a secret that can be stored");
+    Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
+}
+
+/// Numbers and flags as such, not as the text of a variable, and certificates as PEM; the names that AWS's rotation
+/// functions read.
+fn store_types(fields: &mut Map<String, Value>, definitions: &[Field]) {
+    for field in definitions {
         let Some(value) = fields.get_mut(&*field.name) else { continue };
+        if let (Value::Object(fields), Kind::Group(below)) = (&mut *value, field.kind) {
+            store_types(fields, below);
+        }
         if let Some(text) = value.as_str() {
             let typed = match field.kind {
                 Kind::Boolean => boolean_word(text).map(Value::from),
                 Kind::Integer { .. } => text.trim().parse::<i64>().ok().map(Value::from),
+                Kind::Text(Text::Certificates) => schema::pem(text).map(Value::from),
                 Kind::Group(_) | Kind::Text(_) | Kind::Texts => None,
             };
             if let Some(typed) = typed {
@@ -142,7 +199,6 @@ fn store_types(fields: &mut Map<String, Value>, definition: &Definition) {
             fields.insert(alias.to_owned(), value);
         }
     }
-    fields.extend(definition.stored.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
 }
 
 fn parse(service: &ServiceId, stored: &str) -> Result<Value, Error> {
@@ -188,10 +244,14 @@ fn compare(path: &str, draft: Option<&Value>, stored: &Value, changes: &mut Vec<
     changes.push(FieldChange { path: path.to_owned(), change });
 }
 
-/// A port is the same as number and as digits.
+/// A port is the same as number and as digits, a certificate as PEM and as base64 of it.
 fn is_same(draft: &Value, stored: &Value) -> bool {
     let digits = |value: &Value| value.as_i64().map(|number| number.to_string());
-    draft == stored || (digits(draft).is_some() && digits(draft).as_deref() == stored.as_str())
+    let is_certificate = |value: &Value| value.as_str().is_some_and(|text| text.contains("-----BEGIN CERTIFICATE"));
+    let pem = |value: &Value| schema::pem(value.as_str()?);
+    draft == stored
+        || (digits(draft).is_some() && digits(draft).as_deref() == stored.as_str())
+        || (is_certificate(draft) && pem(draft) == pem(stored))
 }
 
 #[cfg(test)]
@@ -201,7 +261,10 @@ mod tests {
     use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 
     use super::*;
+    use crate::schema::Config;
     use crate::service::Service;
+
+    const PEM: &str = include_str!("../../../../tests/vectors/ca.pem");
 
     fn options(environment: &str) -> Options {
         let given = json!({ "environment": environment, "source": "aws", "region": "us-east-1" });
@@ -287,8 +350,15 @@ mod tests {
     /// Every variable of the catalogue, through a secret and back.
     #[test]
     fn variables_of_a_config_make_the_same_config() {
-        let sets: [&[(&str, &str)]; 5] = [
+        let sets: [&[(&str, &str)]; 12] = [
             &[("DATABASE_URL", "postgres://a%40b:p%23w@db:5433/permisos?sslmode=no-verify&schema=public")],
+            &[("DATABASE_URL", "postgres://u:p@db/n?sslmode=require&application_name=a+b&options=-c%20x%3Dy")],
+            &[("DATABASE_URL", "postgres://u:p@db/n?ssl=0")],
+            &[("DATABASE_URL", "postgres://u:p@db/n?sslmode=verify-ca")],
+            &[("DATABASE_URL", "postgres://u:p@db/n?sslmode=prefer&pgbouncer=true"), ("DB_SSL_CA", PEM)],
+            &[("DATABASE_URL", "postgres://u:p@db/n?uselibpqcompat=true&sslmode=require"), ("DB_SSL_CA", PEM)],
+            &[("REDIS_URL", "rediss://10.0.0.1?family=6"), ("REDIS_TLS", "no-verify"), ("REDIS_TLS_CA", PEM)],
+            &[("REDIS_HOST", "10.0.0.1"), ("REDIS_TLS_SERVERNAME", "cache"), ("REDIS_TLS_CA", PEM)],
             &[("DB_HOST", "::1"), ("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PASSWORD", "p"), ("DB_SSL", "false")],
             &[("REDIS_URL", "rediss://user:p%2Fw@cache:6380/2")],
             &[("SESSION_SECRET", "0123456789abcdef0123456789abcdef"), ("JWT_SECRET", "j"), ("INTERNAL_API_KEY", "i")],
@@ -304,11 +374,98 @@ mod tests {
                 .unwrap();
             let definition = options.definition(&service).unwrap();
             let (_, parsed) = schema::assemble(definition, &options.context(&before)).unwrap();
-            let back = parsed.config.variables(definition);
+            let back = parsed.config.variables(definition, None);
             let back: Vec<_> = back.iter().map(|it| (it.name.as_str(), it.value.expose_secret())).collect();
             let after = variables(&back);
             let (_, again) = schema::assemble(definition, &options.context(&after)).unwrap();
             assert_eq!(*parsed.config.expose_json(), *again.config.expose_json());
+            // And migrated, exported and migrated again it is what is stored.
+            let stored = options.draft(&service, &before).unwrap().unwrap().text();
+            let draft = options.draft(&service, &after).unwrap().unwrap();
+            let changes = draft.changes(Some(&stored));
+            assert!(changes.iter().all(|it| it.change == Change::Same), "{changes:?}");
         }
+    }
+
+    /// What AWS or a console stored, and what an earlier migration did: certificates as base64.
+    #[test]
+    fn a_stored_secret_that_is_exported_and_migrated_again_stays_as_it_is() {
+        let options = options("production");
+        let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, PEM);
+        let database = |ssl: Value| {
+            json!({
+                "username": "u", "password": "p4ss-word", "engine": "postgres", "host": "db", "port": 5432,
+                "dbname": "n", "ssl": ssl,
+            })
+        };
+        let redis = |tls: Value| json!({ "host": "cache", "password": "p4ss-word", "tls": tls });
+        for (service, payload) in [
+            (Service::Database, database(json!({ "rejectUnauthorized": false, "ca": PEM }))),
+            (Service::Database, database(json!({ "ca": base64 }))),
+            (Service::Database, database(json!(false))),
+            (Service::Redis, redis(json!({ "rejectUnauthorized": false, "ca": base64 }))),
+            (Service::Redis, redis(json!({ "servername": "other", "ca": PEM }))),
+        ] {
+            let (service, stored) = (ServiceId::from(service), payload.to_string());
+            let definition = options.definition(&service).unwrap();
+            let none = Variables::default();
+            let read = |text: &str| schema::parse_payload(definition, text, &options.context(&none)).unwrap().config;
+            let config = read(&stored);
+            let exported = config.variables(definition, None);
+            let exported: Vec<_> = exported.iter().map(|it| (it.name.as_str(), it.value.expose_secret())).collect();
+            let draft = options.draft(&service, &variables(&exported)).unwrap().unwrap();
+            let merged = draft.over(&options, &service, &stored).unwrap();
+            let changed: Vec<_> =
+                draft.changes(Some(&stored)).into_iter().filter(|it| it.change == Change::Changed).collect();
+            assert!(changed.is_empty(), "{changed:?}");
+            let again = read(&merged.text());
+            assert_eq!(again.variables(definition, None).len(), exported.len());
+            let text = |config: &Config| config.redacted_json();
+            assert_eq!(text(&config).split("extra").next(), text(&again).split("extra").next());
+        }
+    }
+
+    #[test]
+    fn a_secret_longer_than_secrets_manager_stores_is_refused_before_anything_is_stored() {
+        let bundle = PEM.repeat(100);
+        let variables = variables(&[("DATABASE_URL", "postgres://u:p4ss-word@db/n"), ("DB_SSL_CA", &bundle)]);
+        let error = options("production").draft(&Service::Database.into(), &variables).err().unwrap();
+        assert_eq!((error.violations()[0].path.as_str(), error.violations()[0].rule), ("/ssl/ca", Rule::MaxSize));
+        assert!(error.message().contains("Secrets Manager stores 65536"), "{error}");
+    }
+
+    #[test]
+    fn what_other_programs_read_means_the_same() {
+        let options = options("production");
+        let of = |service: Service, payload: Value, file: Option<&str>| {
+            let definition = options.definition(&service.into()).unwrap();
+            let none = Variables::default();
+            let config =
+                schema::parse_payload(definition, &payload.to_string(), &options.context(&none)).unwrap().config;
+            let assignments = config.variables(definition, file);
+            move |name: &str| {
+                let found = assignments.iter().find(|it| it.name == name);
+                found.map(|it| it.value.expose_secret().to_owned())
+            }
+        };
+        let database = |ssl: Value| json!({ "username": "u", "password": "p4ss-word", "host": "db", "dbname": "n", "poolMin": 2, "ssl": ssl });
+        let url = "postgresql://u:p4ss-word@db:5432/n";
+        let (file, own) = (Some("/tmp/ca"), of(Service::Database, database(json!({ "ca": PEM })), Some("/tmp/ca")));
+        assert_eq!(own("DATABASE_URL").unwrap(), format!("{url}?sslmode=verify-full&sslrootcert=%2Ftmp%2Fca"));
+        assert_eq!(own("DB_SSL_CA").as_deref(), Some(PEM));
+        let pg = ["PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"].map(&own);
+        let pg: Vec<_> = pg.iter().map(|it| it.as_deref().unwrap()).collect();
+        assert_eq!(pg, ["db", "5432", "n", "u", "p4ss-word", "verify-full", "/tmp/ca"]);
+        let unverified = of(Service::Database, database(json!({ "rejectUnauthorized": false, "ca": PEM })), file);
+        assert_eq!(unverified("DATABASE_URL").unwrap(), format!("{url}?sslmode=require"), "with a file libpq verifies");
+        assert_eq!((unverified("DB_SSL").as_deref(), unverified("PGSSLROOTCERT")), (Some("no-verify"), None));
+        let silent = of(Service::Database, database(Value::Null), None);
+        assert_eq!((silent("DATABASE_URL").as_deref(), silent("PGSSLMODE")), (Some(url), None));
+        let long = of(Service::Database, database(json!({ "ca": PEM })), file);
+        assert_eq!(long("RDS_CA_CERT_PATH").as_deref(), file);
+        let cache = json!({ "host": "10.0.0.1", "password": "p4ss-word", "tls": { "ca": PEM, "servername": "cache" } });
+        let cache = of(Service::Redis, cache, file);
+        assert_eq!(cache("REDIS_TLS_CA_PATH").as_deref(), file);
+        assert_eq!(cache("REDIS_TLS_SERVERNAME").as_deref(), Some("cache"));
     }
 }

@@ -97,6 +97,9 @@ mod tests {
             today: options.started_at,
             variables: &variables,
             database: &options.database,
+            redis: &options.redis,
+            is_local: false,
+            url_options: &[],
         };
         for service in options.service_ids() {
             let definition = options.definition(&service).unwrap();

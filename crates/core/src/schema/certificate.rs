@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 
 /// Reads a field's text as PEM: certificates, one at least, each of them readable. An expired one is a warning.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, text: &str, today: UnixTime) -> Option<String> {
-    let pem = if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) };
+    let pem = pem(text);
     let validities = pem.as_deref().and_then(validities).filter(|validities| !validities.is_empty());
     let Some(validities) = validities else {
         fields.violate(
@@ -31,6 +31,11 @@ pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, text: &str, today: U
         }
     }
     pem
+}
+
+/// The certificates of PEM, or of base64 of it, as PEM; not checked.
+pub(crate) fn pem(text: &str) -> Option<String> {
+    if text.contains("-----BEGIN") { Some(blocks(text)) } else { decode(text).as_deref().map(blocks) }
 }
 
 fn decode(text: &str) -> Option<String> {

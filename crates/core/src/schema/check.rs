@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::certificate;
 use super::context::Context;
 use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
+use super::pattern::Pattern;
 use super::placeholder::{Expected, Finding, Spaces, recognise};
 use super::values::{Extra, Value, Values};
 use crate::error::Rule;
@@ -42,9 +43,9 @@ fn read_fields(
                 DefaultValue::Boolean(flag) => Some(Value::Boolean(flag)),
                 DefaultValue::Integer(number) => Some(Value::Integer(number)),
                 DefaultValue::Text(text) => Some(Value::Text(text.into())),
-                DefaultValue::With { make, .. } => {
+                DefaultValue::With { make, optional, .. } => {
                     let made = make(context, around.unwrap_or(values)).map(|text| Value::Text(text.into()));
-                    if made.is_none() && !fields.has(&field.name) {
+                    if made.is_none() && !optional && !fields.has(&field.name) {
                         fields.require(&field.name);
                     }
                     made
@@ -62,7 +63,16 @@ fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, conte
         _ => &field.name,
     };
     if matches!(field.need, Need::Required) && !fields.has(name) {
-        fields.require(name);
+        // A developer's PostgreSQL may trust a user without one.
+        let is_password = matches!(field.kind, Kind::Text(Text::Password)) && field.in_url.is_some();
+        let is_known = ["host", "database", "username"].iter().all(|name| values.get(name).is_some());
+        if context.is_local && is_password && is_known {
+            return Some(Value::Text("".into()));
+        }
+        match (field.option, field.variable.as_deref()) {
+            (Some(option), Some(variable)) => fields.require_or(name, option, variable),
+            _ => fields.require(name),
+        }
         return None;
     }
     match field.kind {
@@ -74,12 +84,30 @@ fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, conte
         }),
         Kind::Integer { least, most } => fields.integer(name, least, most).map(Value::Integer),
         Kind::Text(kind) => {
-            let stored = fields.text(name)?;
+            let digits;
+            let stored = match fields.digits(name) {
+                Some(found) => {
+                    digits = found;
+                    &digits
+                }
+                None => fields.text(name)?,
+            };
             let starts = field.prefix.map(|prefix| prefix.starts).unwrap_or_default();
             let text = read_text(fields, name, stored, (kind, starts), context)?;
             if stored.chars().count() < field.min_length {
                 let phrase = format!("must have at least {} characters", field.min_length);
                 fields.violate(name, Rule::MinLength, &phrase);
+            }
+            if let Some(most) = field.max_length.filter(|most| stored.chars().count() > *most) {
+                fields.violate(name, Rule::MaxLength, &format!("must have at most {most} characters"));
+            }
+            // What options and derived structs have is read before.
+            let pattern = field.pattern.as_deref().and_then(|pattern| Some((pattern, Pattern::parse(pattern).ok()?)));
+            if let Some((pattern, _)) = pattern.filter(|(_, read)| !read.matches(stored)) {
+                fields.violate(name, Rule::Pattern, &format!("must match {pattern}"));
+            }
+            if !field.one_of.is_empty() && !field.one_of.iter().any(|it| it == stored) {
+                fields.violate(name, Rule::OneOf, &format!("must be one of {}", field.one_of.join(", ")));
             }
             if let Some(prefix) = field.prefix.filter(|it| !it.starts.iter().any(|start| stored.starts_with(start))) {
                 fields.violate(name, Rule::Prefix, prefix.phrase);

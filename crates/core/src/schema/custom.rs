@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::definition::{Definition, Field, FieldList, Kind, Need, Text};
 use super::parse::SIZE_LIMIT;
+use super::pattern::Pattern;
 use super::record::SAFE;
 use crate::error::Rule;
 use crate::name::SecretName;
@@ -44,7 +45,9 @@ impl Definition {
                     fields.violate(name, Rule::Unique, "is a name that every config has or means: take another");
                 }
                 if !fields.has(name) {
-                    fields.violate(name, Rule::Type, "must be an object { type?, required?, minLength?, variable? }");
+                    let phrase =
+                        "must be an object { type?, required?, minLength?, maxLength?, pattern?, enum?, variable? }";
+                    fields.violate(name, Rule::Type, phrase);
                 }
                 read.extend(fields.object(name, |fields| read_field(name, fields)));
             }
@@ -53,6 +56,7 @@ impl Definition {
         if !fields.has("fields") || read.as_ref().is_some_and(Vec::is_empty) {
             fields.violate("fields", Rule::Required, "must be an object of at least one field");
         }
+        let optional = fields.boolean("optional").unwrap_or_default();
         fields.deny_rest("part of a definition");
         let id: Cow<'static, str> = Cow::Owned(id?.to_owned());
         Some(Self {
@@ -60,7 +64,7 @@ impl Definition {
             id,
             description: "",
             fields: FieldList::Given(read?.into()),
-            optional: false,
+            optional,
             is_open: false,
             url: None,
             stored: &[],
@@ -86,7 +90,7 @@ impl Definition {
             }
             index += 1;
         }
-        self.special.is_none() && self.url.is_none() && self.stored.is_empty() && !self.is_open && !self.optional
+        self.special.is_none() && self.url.is_none() && self.stored.is_empty() && !self.is_open
     }
 
     /// The definition as an item of the option `secrets`. What that option cannot say is left out.
@@ -102,10 +106,19 @@ impl Definition {
             if field.min_length > 0 {
                 option.insert("minLength".to_owned(), field.min_length.into());
             }
+            option.extend(field.max_length.map(|most| ("maxLength".to_owned(), most.into())));
+            option.extend(field.pattern.as_deref().map(|pattern| ("pattern".to_owned(), pattern.into())));
+            if !field.one_of.is_empty() {
+                option.insert("enum".to_owned(), json!(field.one_of));
+            }
             option.extend(field.variable.as_deref().map(|variable| ("variable".to_owned(), variable.into())));
             (field.name.clone().into_owned(), Value::Object(option))
         };
-        json!({ "id": self.id, "fields": self.fields.iter().map(field).collect::<Map<_, _>>() })
+        let mut option = json!({ "id": self.id, "fields": self.fields.iter().map(field).collect::<Map<_, _>>() });
+        if self.optional {
+            option["optional"] = true.into();
+        }
+        option
     }
 }
 
@@ -123,6 +136,20 @@ fn read_field(name: &str, fields: &mut Fields<'_, '_>) -> Field {
     if min_length > 0 && !matches!(kind, Kind::Text(Text::Any)) {
         fields.violate("minLength", Rule::Type, "goes with the type string only");
     }
+    let max_length = fields.integer("maxLength", 1, longest).and_then(|it| usize::try_from(it).ok());
+    if max_length.is_some_and(|most| most < min_length) {
+        fields.violate("maxLength", Rule::Range, "must not be below minLength");
+    }
+    let pattern = fields.text("pattern");
+    if let Some(Err(why)) = pattern.map(Pattern::parse) {
+        fields.violate("pattern", Rule::Pattern, why);
+    }
+    let one_of = read_enum(fields);
+    for name in ["maxLength", "pattern", "enum"] {
+        if fields.has(name) && !matches!(kind, Kind::Text(Text::Any)) {
+            fields.violate(name, Rule::Type, "goes with the type string only");
+        }
+    }
     let variable = fields.text("variable");
     if variable.is_some_and(|it| !is_variable(it)) {
         fields.violate("variable", Rule::Type, "must be the name of an environment variable: letters, digits and _");
@@ -135,14 +162,28 @@ fn read_field(name: &str, fields: &mut Fields<'_, '_>) -> Field {
         need: if required { Need::Required } else { Need::Optional },
         variable: variable.map(|it| Cow::Owned(it.to_owned())),
         min_length,
+        max_length,
+        pattern: pattern.map(|it| Cow::Owned(it.to_owned())),
+        one_of: Cow::Owned(one_of),
         prefix: None,
         visible: false,
         renewed: false,
         alias: None,
         file: None,
         in_url: None,
+        option: None,
         example: "",
     }
+}
+
+fn read_enum(fields: &mut Fields<'_, '_>) -> Vec<Cow<'static, str>> {
+    let Some(list) = fields.list("enum") else { return vec![] };
+    let texts = list.iter().filter_map(|it| it.as_str().filter(|text| !text.is_empty()));
+    let texts: Vec<Cow<'static, str>> = texts.map(|text| Cow::Owned(text.to_owned())).collect();
+    if texts.is_empty() || texts.len() < list.len() {
+        fields.violate("enum", Rule::Type, "must be a list of texts, one at least");
+    }
+    texts
 }
 
 pub(crate) fn is_variable(text: &str) -> bool {

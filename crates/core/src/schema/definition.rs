@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::assembly::Assembly;
 use super::context::Context;
 use super::values::Values;
+use crate::error::Violation;
 use crate::reader::Fields;
 use crate::service::ServiceId;
 
@@ -77,6 +78,12 @@ pub struct Field {
     pub variable: Option<Cow<'static, str>>,
     /// The fewest characters of a text.
     pub min_length: usize,
+    /// The most characters of a text.
+    pub max_length: Option<usize>,
+    /// What a text matches, in the part of ECMAScript's regular expressions that JSON Schema advises.
+    pub pattern: Option<Cow<'static, str>>,
+    /// The texts of which it is one; none: any.
+    pub one_of: Cow<'static, [Cow<'static, str>]>,
     /// How a text starts.
     pub prefix: Option<&'static Prefix>,
     /// Whether it is no secret: shown where the others are redacted.
@@ -89,6 +96,8 @@ pub struct Field {
     pub file: Option<&'static str>,
     /// Its part of the definition's URL variable, in words.
     pub in_url: Option<&'static str>,
+    /// The option that completes a stored secret without it.
+    pub option: Option<&'static str>,
     /// A value for templates.
     pub example: &'static str,
 }
@@ -171,6 +180,8 @@ pub enum DefaultValue {
     With {
         /// The same in words.
         words: &'static str,
+        /// Whether the field may be absent nevertheless.
+        optional: bool,
         #[doc(hidden)]
         make: fn(&Context<'_>, &Values) -> Option<String>,
     },
@@ -240,8 +251,21 @@ fn put_variables<'f>(fields: &'f [Field], names: &mut Vec<&'f str>) {
 /// What a definition cannot say as data, as code beside its struct.
 #[doc(hidden)]
 pub trait Special: fmt::Debug + Sync {
-    /// Completes a stored payload before it is read, from the options or from what the variables make.
-    fn complete(&self, _payload: &mut Map<String, Json>, _context: &Context<'_>, _assembled: &mut Map<String, Json>) {}
+    /// Completes a stored payload before it is read, from the options or from what the variables make. Answers what is
+    /// wrong with what it would take.
+    fn complete(
+        &self,
+        _payload: &mut Map<String, Json>,
+        _context: &Context<'_>,
+        _assembly: &mut Assembly<'_>,
+    ) -> Vec<Violation> {
+        vec![]
+    }
+
+    /// The file that an option of the URL names.
+    fn file_in_url(&self, _url: &str) -> Option<String> {
+        None
+    }
 
     /// Adds derived fields, and checks rules of several fields. Some may be missing, which was found before.
     fn finish(&self, _values: &mut Values, _fields: &mut Fields<'_, '_>, _context: &Context<'_>) {}

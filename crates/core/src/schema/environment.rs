@@ -3,14 +3,13 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
 
 use super::assembly::Assembly;
 use super::definition::{Definition, Field, Kind, Text};
-use super::services::{Config, DEFINITIONS};
+use super::services::{Config, DEFINITIONS, DatabaseConfig};
 use super::values::{Entry, Seen};
-use crate::variables::{Assignment, Variables};
+use crate::variables::{Assignment, DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
 /// Variables that steer the engine and hold no secret.
 const CONTROL: [&str; 5] =
@@ -51,12 +50,16 @@ impl Variables {
         self.names().filter(|name| known.contains(name)).collect()
     }
 
-    /// The files to read before the engine is made: variable and path.
-    pub fn files(&self) -> Vec<(&'static str, &str)> {
+    /// The files to read before the engine is made: the variable or the option that names one, and its path.
+    pub fn files(&self) -> Vec<(&'static str, String)> {
         let mut files = vec![];
-        for name in DEFINITIONS.iter().flat_map(|definition| definition.files()) {
-            files.extend(self.get(name).map(|path| (name, path)));
+        for definition in DEFINITIONS {
+            files.extend(definition.files().into_iter().filter_map(|name| Some((name, self.get(name)?.to_owned()))));
+            let in_url = |url| Some((url, definition.special?.file_in_url(self.get(url)?)?));
+            files.extend(definition.url.and_then(in_url));
         }
+        let options = [DATABASE_CA_FILE, REDIS_CA_FILE];
+        files.extend(options.into_iter().filter_map(|name| Some((name, self.get(name)?.to_owned()))));
         files
     }
 }
@@ -103,19 +106,79 @@ pub(crate) fn assemble<'v>(definition: &Definition, variables: &'v Variables) ->
 
 impl Config {
     /// The variables that a program without this library would read this config from: assembled again, they make the same
-    /// one. What no variable can say is left out, such as a TLS server name of Redis.
-    pub fn variables(&self, definition: &Definition) -> Vec<Assignment> {
+    /// one. With the path of a file of the authorities to trust, they name it where a program looks for one.
+    pub fn variables(&self, definition: &Definition, ca_file: Option<&str>) -> Vec<Assignment> {
         let entries = self.entries();
         let mut assignments = vec![];
-        if let (Some(name), Some(url)) = (definition.url, self.full_url()) {
+        if let (Some(name), Some(url)) = (definition.url, self.full_url(ca_file)) {
             assignments.push(Assignment { name: name.to_owned(), value: url.into(), is_secret: true });
         }
-        assign(&definition.fields, &entries, &mut assignments);
+        assign(&definition.fields, &entries, ca_file, &mut assignments);
+        if let Self::Database(config) = self {
+            libpq(config, ca_file, &mut assignments);
+        }
         assignments
+    }
+
+    /// By which authorities a program has to verify the server's certificate; none where nothing is verified, or where
+    /// every program knows them by itself.
+    pub fn authorities(&self) -> Option<Authorities<'_>> {
+        match self {
+            Self::Database(config) if config.verifies() => Some(match config.ssl.as_ref()?.ca.as_deref() {
+                Some(pem) => Authorities::Own(pem),
+                None => Authorities::Public,
+            }),
+            Self::Redis(config) => {
+                config.tls.as_ref().filter(|tls| tls.reject_unauthorized)?.ca.as_deref().map(Authorities::Own)
+            }
+            _ => None,
+        }
     }
 }
 
-fn assign(fields: &[Field], entries: &[Entry<'_>], assignments: &mut Vec<Assignment>) {
+/// Who vouches for a server.
+#[derive(Clone, Copy)]
+pub enum Authorities<'a> {
+    /// Those of this PEM text.
+    Own(&'a str),
+    /// Those that the system trusts: libpq wants to be given their file.
+    Public,
+}
+
+impl Definition {
+    /// The variables that are written for other programs and not read: those of libpq.
+    pub fn written_variables(&self) -> &'static [&'static str] {
+        if self.service == "database" { &LIBPQ } else { &[] }
+    }
+}
+
+/// What libpq reads ([its documentation](https://www.postgresql.org/docs/current/libpq-envars.html)).
+const LIBPQ: [&str; 7] = ["PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"];
+
+fn libpq(config: &DatabaseConfig, ca_file: Option<&str>, assignments: &mut Vec<Assignment>) {
+    let DatabaseConfig { host, port, database, username, password, .. } = config;
+    let port = port.to_string();
+    let (mode, ca_file) = (config.ssl_mode(), ca_file.filter(|_| config.verifies()));
+    let values = [
+        Some(host.as_str()),
+        Some(&port),
+        Some(database),
+        Some(username),
+        Some(password.expose_secret()),
+        mode,
+        ca_file,
+    ];
+    for (name, value) in LIBPQ.into_iter().zip(values) {
+        let is_secret = matches!(name, "PGUSER" | "PGPASSWORD");
+        let value = value.filter(|value| !value.is_empty());
+        assignments.extend(value.map(|value| Assignment { name: name.to_owned(), value: value.into(), is_secret }));
+    }
+}
+
+/// One variable of a program's environment is not longer than this on Linux, its name included.
+const LONGEST: usize = 128 * 1024 - 64;
+
+fn assign(fields: &[Field], entries: &[Entry<'_>], ca_file: Option<&str>, assignments: &mut Vec<Assignment>) {
     for field in fields {
         let entry = entries.iter().find(|entry| entry.name == field.name);
         let mut put = |value: String, is_shown: bool| {
@@ -125,17 +188,30 @@ fn assign(fields: &[Field], entries: &[Entry<'_>], assignments: &mut Vec<Assignm
         };
         match (field.kind, entry.map(|entry| &entry.seen)) {
             (Kind::Group(below), seen) => {
-                put(seen.is_some().to_string(), true);
+                let (mut word, mut inside) = ("false", &[][..]);
                 if let Some(Seen::Group(entries)) = seen {
-                    assign(below, entries, assignments);
+                    let is_unverified = |entry: &Entry<'_>| {
+                        entry.name == "rejectUnauthorized" && matches!(entry.seen, Seen::Boolean(false))
+                    };
+                    word = if entries.iter().any(is_unverified) { "no-verify" } else { "true" };
+                    inside = entries;
                 }
+                put(word.to_owned(), true);
+                assign(below, inside, ca_file, assignments);
             }
             (_, Some(Seen::Boolean(flag))) => put(flag.to_string(), field.visible),
             (_, Some(Seen::Integer(number))) => put(number.to_string(), field.visible),
-            // On one line: an environment file and many a shell lose the others.
-            (Kind::Text(Text::Certificates), Some(Seen::Text(text))) => put(STANDARD.encode(text), field.visible),
-            (_, Some(Seen::Text(text))) => put((*text).to_owned(), field.visible),
-            (_, Some(Seen::Extra(_) | Seen::Group(_) | Seen::Texts(_)) | None) => {}
+            (Kind::Text(Text::Certificates), Some(Seen::Text(text))) => {
+                if ca_file.is_none() || text.len() < LONGEST {
+                    put((*text).to_owned(), field.visible);
+                }
+                if let (Some(path), Some(name)) = (ca_file, field.file) {
+                    assignments.push(Assignment { name: name.to_owned(), value: path.into(), is_secret: false });
+                }
+            }
+            // An empty variable counts as unset.
+            (_, Some(Seen::Text(text))) if !text.is_empty() => put((*text).to_owned(), field.visible),
+            (_, Some(Seen::Extra(_) | Seen::Group(_) | Seen::Text(_) | Seen::Texts(_)) | None) => {}
         }
     }
 }

@@ -5,10 +5,12 @@ use serde_json::{Map, Value, json};
 use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
 use crate::error::Rule;
 use crate::reader::{FALSE, TRUE};
+use crate::service::ServiceId;
 
 /// The rules that a schema cannot say, and why: what breaks only these passes the schema, and is refused when it is read.
-pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 7] = [
+pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 8] = [
     (Rule::CertificateExpired, "it depends on the day"),
+    (Rule::Engine, "`engine` is a field of AWS"),
     (Rule::Json, "a text that is not JSON has no schema"),
     (Rule::MaxSize, "a schema does not see the text's length"),
     (Rule::PemCertificate, "whether a certificate can be read is not a pattern"),
@@ -29,10 +31,25 @@ pub fn json_schema(definition: &Definition) -> Value {
         schema.insert("description".to_owned(), definition.description.into());
     }
     schema.extend(object(&definition.fields));
+    if matches!(definition.service_id(), ServiceId::Custom(_)) {
+        allow_digits(&definition.fields, &mut schema);
+    }
     if definition.is_open {
         schema.insert("additionalProperties".to_owned(), json!({ "type": ["string", "null"] }));
     }
     Value::Object(schema)
+}
+
+/// A whole number may stand for a text of the application's own. Of one with further rules that is left out: they are of
+/// its digits.
+fn allow_digits(fields: &[Field], schema: &mut Map<String, Value>) {
+    for field in fields.iter().filter(|field| matches!(field.kind, Kind::Text(Text::Any))) {
+        let has_rules = field.min_length > 1 || field.max_length.is_some() || field.pattern.is_some();
+        if let (false, Some(text)) = (has_rules || !field.one_of.is_empty(), schema["properties"].get_mut(&*field.name))
+        {
+            *text = json!({ "anyOf": [text.take(), { "type": "integer" }] });
+        }
+    }
 }
 
 fn object(fields: &[Field]) -> Map<String, Value> {
@@ -107,6 +124,11 @@ fn required_value(field: &Field) -> Value {
             let prefix = field.prefix.map(|prefix| format!("^(?:{})", prefix.starts.join("|")));
             let pattern = prefix.as_deref().or(pattern(text));
             schema.extend(pattern.map(|pattern| ("pattern".to_owned(), pattern.into())));
+            schema.extend(field.max_length.map(|most| ("maxLength".to_owned(), most.into())));
+            schema.extend(field.pattern.as_deref().map(|pattern| ("pattern".to_owned(), pattern.into())));
+            if !field.one_of.is_empty() {
+                schema.insert("enum".to_owned(), json!(field.one_of));
+            }
             Value::Object(schema)
         }
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),

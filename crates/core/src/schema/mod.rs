@@ -12,6 +12,7 @@ mod environment;
 mod json_schema;
 pub(crate) mod near;
 mod parse;
+mod pattern;
 pub(crate) mod placeholder;
 mod record;
 mod records;
@@ -24,8 +25,9 @@ mod zeroizing;
 #[doc(no_inline)]
 pub use zeroize::Zeroize;
 
-pub use context::DatabaseDefaults;
+pub use context::{DatabaseDefaults, RedisDefaults};
 pub use definition::{DefaultValue, Definition, Field, FieldList, Kind, Need, Prefix, Text, documented};
+pub use environment::Authorities;
 pub use json_schema::{BEYOND_JSON_SCHEMA, json_schema};
 pub use parse::SIZE_LIMIT;
 pub use permisos_secrets_derive::{Group, Secret};
@@ -39,6 +41,7 @@ use assembly::Assembly;
 
 use crate::reader::Fields;
 
+pub(crate) use certificate::pem;
 pub(crate) use context::Context;
 pub(crate) use custom::{RESERVED, is_variable};
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
@@ -55,4 +58,4 @@ macro_rules! opaque {
     };
 }
 
-opaque! { Assembly<'_> Context<'_> Entries<'_> Entry<'_> Fields<'_, '_> Seen<'_> Value Values }
+opaque! { Assembly<'_> Authorities<'_> Context<'_> Entries<'_> Entry<'_> Fields<'_, '_> Seen<'_> Value Values }

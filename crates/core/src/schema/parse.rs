@@ -40,11 +40,12 @@ pub(crate) fn parse_payload(
             return refuse(Rule::Json, format!("is not well-formed JSON (line {line}, column {column})"));
         }
     };
+    let mut violations = vec![];
     if let (Some(special), Value::Object(payload)) = (definition.special, &mut value.0) {
-        let mut assembled = environment::assemble(definition, context.variables);
-        special.complete(payload, context, &mut assembled.payload);
+        let mut assembly = environment::assemble(definition, context.variables);
+        violations = special.complete(payload, context, &mut assembly);
     }
-    read(definition, &value, context, &|_| None)
+    read(definition, &value, context, &|_| None, violations)
 }
 
 /// Reads what the environment variables say of a service; the error names the variables.
@@ -65,22 +66,18 @@ pub(crate) fn assemble(definition: &Definition, context: &Context<'_>) -> Result
         Error::violating(ErrorKind::Invalid, Some(service.clone()), summary, violations)
     };
     let mut assembly = environment::assemble(definition, context.variables);
-    let mut violations = std::mem::take(&mut assembly.violations);
+    let violations = std::mem::take(&mut assembly.violations);
     // Without a readable connection URL every other field would seem to be missing too.
     if violations.iter().any(|violation| violation.path.is_empty()) {
         return Err(fail(violations));
     }
     let variable =
         |path: &str| environment::variable_for(definition, path, context.variables).map(std::borrow::Cow::into_owned);
+    let url_options = std::mem::take(&mut assembly.url_options);
+    let context = Context { url_options: &url_options, ..*context };
     let payload = assembly.take_payload();
-    match read(definition, &payload, context, &variable) {
-        Ok(parsed) if violations.is_empty() => Ok((payload, parsed)),
-        Ok(_) => Err(fail(violations)),
-        Err(more) => {
-            violations.extend(more);
-            Err(fail(violations))
-        }
-    }
+    let parsed = read(definition, &payload, &context, &variable, violations).map_err(fail)?;
+    Ok((payload, parsed))
 }
 
 fn read<'a>(
@@ -88,6 +85,7 @@ fn read<'a>(
     payload: &'a ZeroizingJson,
     context: &Context<'_>,
     variable: &'a dyn Fn(&str) -> Option<String>,
+    violations: Vec<Violation>,
 ) -> Result<Parsed, Vec<Violation>> {
     let Value::Object(payload) = &payload.0 else {
         let message = "must be a JSON object with the service's fields".to_owned();
@@ -95,7 +93,7 @@ fn read<'a>(
     };
     let forbids_placeholders = context.environment.is_production();
     let is_custom = matches!(definition.service_id(), ServiceId::Custom(_));
-    let mut problems = Problems { violations: vec![], warnings: vec![], variable, forbids_placeholders, is_custom };
+    let mut problems = Problems { violations, warnings: vec![], variable, forbids_placeholders, is_custom };
     let values = check::read(definition, &mut Fields::new(payload, &mut problems), context);
     if !problems.violations.is_empty() {
         return Err(problems.violations);

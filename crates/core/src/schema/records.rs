@@ -11,7 +11,7 @@ macro_rules! for_each_record {
             RedisConfig { host port username password db tls url extra }
             SecurityConfig { session_secret jwt_secret internal_api_key session_secrets jwt_secrets extra }
             StripeConfig { public_key private_key webhook_secret extra }
-            EmailConfig { smtp_user smtp_password from_address host port configuration_set extra }
+            EmailConfig { smtp_user smtp_password from_address host port secure configuration_set extra }
             GovernmentPortalConfig { username password login_url extra }
             MonitoringConfig { keys }
         }

@@ -11,7 +11,7 @@ mod wit;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use permisos_secrets_core::schema::{Definition, Field, FieldList, Kind, Need};
+use permisos_secrets_core::schema::{DefaultValue, Definition, Field, FieldList, Kind, Need};
 use permisos_secrets_core::{OPTIONS, OptionRow, Service};
 
 use crate::cache::Workspace;
@@ -144,7 +144,7 @@ fn records(definition: &'static Definition) -> Vec<(String, &'static str, &'stat
 
 /// Whether a config may lack the field.
 fn is_optional(field: &Field) -> bool {
-    matches!(field.need, Need::Optional)
+    matches!(field.need, Need::Optional | Need::Default(DefaultValue::With { optional: true, .. }))
 }
 
 fn kebab(camel: &str) -> String {

@@ -22,7 +22,7 @@ export interface DatabaseConfig {
     /** Certificate authorities to trust, as PEM text. */
     readonly ca?: string;
   };
-  /** `postgresql://user:password@host:port/database`, user and password percent-encoded; TLS is in `ssl`, since every driver spells it otherwise. */
+  /** `postgresql://user:password@host:port/database`, user and password percent-encoded, with the options that the given URL has. TLS is in `ssl`, since every driver spells it otherwise. */
   readonly url: string;
   /** Fields that the schema does not name. */
   readonly extra: Extra;
@@ -42,14 +42,14 @@ export interface RedisConfig {
   readonly db?: number;
   /** TLS, where it is asked for. */
   readonly tls?: {
-    /** The name that the server's certificate must hold; the host unless stored otherwise. */
-    readonly servername: string;
+    /** The name that the server's certificate must hold; the host unless stored otherwise. An address is no name. */
+    readonly servername?: string;
     /** Whether the server's certificate is verified; true unless switched off. */
     readonly rejectUnauthorized: boolean;
     /** Certificate authorities to trust, as PEM text. */
     readonly ca?: string;
   };
-  /** `redis://user:password@host:port/db`, `rediss://` under TLS; user and password percent-encoded. */
+  /** `redis://user:password@host:port/db`, `rediss://` under TLS; user and password percent-encoded, with the options that the given URL has. */
   readonly url: string;
   /** Fields that the schema does not name. */
   readonly extra: Extra;
@@ -95,6 +95,8 @@ export interface EmailConfig {
   readonly host: string;
   /** Port; 587 where none is stored. */
   readonly port: number;
+  /** Whether TLS begins with the connection, as on port 465; on the others it begins with STARTTLS. As nodemailer's `secure`. */
+  readonly secure: boolean;
   /** SES's configuration set, where one is used. */
   readonly configurationSet?: string;
   /** Fields that the schema does not name. */

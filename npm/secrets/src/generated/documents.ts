@@ -121,6 +121,8 @@ export type Rule =
   | 'certificate-expired'
   /** An address such as `name@example.com`, or `Name <name@example.com>`. */
   | 'email-address'
+  /** A secret of the database that the service is for. */
+  | 'engine'
   /** The file that a variable names could be read by the host. */
   | 'file-readable'
   /** A host name or IP address. */
@@ -129,6 +131,8 @@ export type Rule =
   | 'https-url'
   /** Well-formed JSON. */
   | 'json'
+  /** At most this many characters. */
+  | 'max-length'
   /** At most the size that Secrets Manager stores. */
   | 'max-size'
   /** At least this many characters. */
@@ -139,6 +143,10 @@ export type Rule =
   | 'name'
   /** A name that ends like the suffix of an ARN (a warning). */
   | 'name-suffix'
+  /** One of the texts that are listed. */
+  | 'one-of'
+  /** Matches the pattern. */
+  | 'pattern'
   /** PEM, or base64 of PEM: certificates, one at least, each of them readable. */
   | 'pem-certificate'
   /** Not a known placeholder. */
@@ -153,6 +161,8 @@ export type Rule =
   | 'same-mode'
   /** A sealed snapshot that can be opened, used and written. */
   | 'snapshot'
+  /** TLS towards a server that has it (a warning). */
+  | 'tls'
   /** Text: a binary secret has no fields. */
   | 'text'
   /** A value of the expected type. */

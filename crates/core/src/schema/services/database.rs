@@ -2,16 +2,18 @@
 
 use permisos_secrets_derive::{Group, Secret};
 use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use crate::error::Rule;
-use crate::reader::Fields;
-use crate::schema::assembly::Assembly;
+use crate::error::{Rule, Violation};
+use crate::reader::{Fields, boolean_word};
+use crate::schema::assembly::{Assembly, Place, Tls};
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
 use crate::schema::secret_url::SecretUrl;
-use crate::schema::url::{percent_encode, url_host, url_user};
+use crate::schema::url::{given_option, is_of_aws, options, percent_encode, url_host, url_user, with_options};
 use crate::schema::values::{Extra, Values};
+use crate::variables::DATABASE_CA_FILE;
 
 /// How to connect to PostgreSQL. User name and password are always of one version.
 #[derive(Secret)]
@@ -19,13 +21,27 @@ use crate::schema::values::{Extra, Values};
 #[secret(special = Database)]
 pub struct DatabaseConfig {
     /// Host name or address.
-    #[field(variable = "DB_HOST", in_url = "the host", host, visible, example = "database.example.com")]
+    #[field(
+        variable = "DB_HOST",
+        in_url = "the host",
+        option = "database.host",
+        host,
+        visible,
+        example = "database.example.com"
+    )]
     pub host: String,
     /// Port; 5432 where none is stored.
     #[field(variable = "DB_PORT", in_url = "the port", range(1, 65_535), default = 5432, visible)]
     pub port: u16,
     /// The database's name (`dbname` in AWS's own secrets).
-    #[field(variable = "DB_NAME", in_url = "the database", alias = "dbname", visible, example = "permisos")]
+    #[field(
+        variable = "DB_NAME",
+        in_url = "the database",
+        option = "database.database",
+        alias = "dbname",
+        visible,
+        example = "permisos"
+    )]
     pub database: String,
     /// The user.
     #[field(variable = "DB_USER", in_url = "the user", example = "permisos_app")]
@@ -36,8 +52,8 @@ pub struct DatabaseConfig {
     /// TLS, where it is asked for.
     #[field(variable = "DB_SSL", in_url = "sslmode")]
     pub ssl: Option<DatabaseSsl>,
-    /// `postgresql://user:password@host:port/database`, user and password percent-encoded; TLS is in `ssl`, since every driver
-    /// spells it otherwise.
+    /// `postgresql://user:password@host:port/database`, user and password percent-encoded, with the options that the given URL
+    /// has. TLS is in `ssl`, since every driver spells it otherwise.
     #[field(derived)]
     pub url: SecretUrl,
     /// Fields that the schema does not name, such as AWS's `engine`.
@@ -51,34 +67,118 @@ pub struct DatabaseSsl {
     #[field(in_url = "sslmode", default = true, visible)]
     pub reject_unauthorized: bool,
     /// Certificate authorities to trust, as PEM text.
-    #[field(variable = "DB_SSL_CA", file = "RDS_CA_CERT_PATH", certificates)]
+    #[field(variable = "DB_SSL_CA", file = "RDS_CA_CERT_PATH", in_url = "sslrootcert", certificates)]
     pub ca: Option<String>,
 }
 
-/// Fields of AWS's own that say nothing to a client.
-const NOT_IN_URL: [&str; 5] = ["dbClusterIdentifier", "dbInstanceIdentifier", "dbname", "engine", "masterarn"];
+/// The options of a connection that are of TLS: `ssl` says what they say.
+const TLS_OPTIONS: [&str; 6] = ["ssl", "sslcert", "sslkey", "sslmode", "sslrootcert", "uselibpqcompat"];
+
+/// The options of a connection that drivers read in a URL. A stored field of another name is none of them: libpq refuses
+/// what it does not know.
+const OPTIONS: [&str; 52] = [
+    // libpq's.
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssencmode",
+    "gsslib",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "options",
+    "passfile",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "service",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslnegotiation",
+    "sslpassword",
+    "sslsni",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    // Prisma's.
+    "connection_limit",
+    "pgbouncer",
+    "pool_timeout",
+    "schema",
+    "socket_timeout",
+    "sslaccept",
+    "sslidentity",
+    "statement_cache_size",
+    // pg's, postgres.js's, pgx's and sqlx's.
+    "binary",
+    "idle_in_transaction_session_timeout",
+    "idle_timeout",
+    "lock_timeout",
+    "max_lifetime",
+    "pool_max_conns",
+    "pool_min_conns",
+    "query_timeout",
+    "search_path",
+    "statement-cache-capacity",
+    "statement_cache_capacity",
+    "statement_timeout",
+    "statement_cache_mode",
+];
 
 impl DatabaseConfig {
     /// The URL with the TLS that the secret asks for, as libpq and sqlx read it: `sslmode=verify-full`, or `require` where
     /// the certificate is not verified. The certificates of `ssl.ca` go beside it, in a file for libpq. A secret that
     /// names no TLS returns the URL as it is.
     pub fn url_with_tls(&self) -> SecretUrl {
-        let Some(ssl) = &self.ssl else { return self.url.clone() };
-        let mode = if ssl.reject_unauthorized { "verify-full" } else { "require" };
-        [self.url.as_str(), "?sslmode=", mode].concat().into()
+        let mode = ssl_mode(self.tls(), None).map(|mode| ("sslmode", mode.into()));
+        with_options(self.url.as_str(), mode).into()
     }
 
-    /// The URL with TLS and the options of the given one, as `DATABASE_URL` holds them.
-    pub(crate) fn full_url(&self) -> Option<String> {
-        let mut url = url::Url::parse(self.url.as_str()).ok()?;
-        let mode = self.ssl.as_ref().map(|ssl| if ssl.reject_unauthorized { "require" } else { "no-verify" });
-        let rest = self.extra.names().filter(|name| !NOT_IN_URL.contains(name));
-        let rest = rest.filter_map(|name| Some((name, self.extra.expose(name)?.as_str()?)));
-        let query: Vec<_> = mode.map(|mode| ("sslmode", mode)).into_iter().chain(rest).collect();
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Some(url.into())
+    /// Whether the certificate is verified, and by authorities of the secret's own; none without TLS.
+    fn tls(&self) -> Option<(bool, bool)> {
+        self.ssl.as_ref().map(|ssl| (ssl.reject_unauthorized, ssl.ca.is_some()))
+    }
+
+    /// What libpq calls the TLS that the secret asks for. Where a URL or the secret says it in libpq's word, it stays that
+    /// word, unless it asks for less than `ssl` does.
+    pub(crate) fn ssl_mode(&self) -> Option<&str> {
+        let given = self.extra.expose("sslmode").and_then(Value::as_str);
+        ssl_mode(self.tls(), given)
+    }
+
+    /// The URL with the TLS that the secret asks for, and with a file of the certificates to trust.
+    pub(crate) fn full_url(&self, ca_file: Option<&str>) -> String {
+        let mode = self.ssl_mode().map(|mode| ("sslmode", mode.into()));
+        let ca_file = ca_file.or_else(|| self.extra.expose("sslrootcert").and_then(Value::as_str));
+        let ca_file = ca_file.filter(|_| mode.is_some() && self.verifies()).map(|path| ("sslrootcert", path.into()));
+        with_options(self.url.as_str(), mode.into_iter().chain(ca_file))
+    }
+
+    /// Whether the server's certificate is verified.
+    pub(crate) fn verifies(&self) -> bool {
+        self.ssl.as_ref().is_some_and(|ssl| ssl.reject_unauthorized)
+            && !matches!(self.ssl_mode(), Some("allow" | "prefer" | "require"))
+    }
+}
+
+/// What libpq calls TLS: whether it verifies and with authorities of its own, and the word that was given.
+fn ssl_mode(ssl: Option<(bool, bool)>, given: Option<&str>) -> Option<&str> {
+    match (ssl, given) {
+        (None, Some("disable"))
+        | (Some((true, _)), Some("verify-ca"))
+        | (Some((_, false)), Some("allow" | "prefer" | "require")) => given,
+        (None, _) => None,
+        (Some((true, _)), _) => Some("verify-full"),
+        (Some((false, _)), _) => Some("require"),
     }
 }
 
@@ -86,70 +186,140 @@ impl DatabaseConfig {
 struct Database;
 
 impl Special for Database {
-    /// Completes a secret that RDS manages: it holds only `username` and `password`. Where to connect comes from the
-    /// options, else from the environment. A secret that names its host is left alone, and so is each field that is stored.
-    fn complete(&self, payload: &mut Map<String, Value>, context: &Context<'_>, assembled: &mut Map<String, Value>) {
-        if payload.contains_key("host") {
-            return;
-        }
+    /// Completes a secret of AWS: one that RDS manages holds `username` and `password` alone, its console leaves out
+    /// `dbname`, and neither says anything of TLS. What is stored is left alone.
+    fn complete(
+        &self,
+        payload: &mut Map<String, Value>,
+        context: &Context<'_>,
+        assembly: &mut Assembly<'_>,
+    ) -> Vec<Violation> {
         let defaults = context.database;
-        let has_dbname = payload.get("dbname").is_some_and(|name| !name.is_null() && name != "");
-        let mut put = |name: &str, value: Option<Value>| {
-            if let Some(value) = value.filter(|_| !(has_dbname && name == "database")) {
-                payload.entry(name).or_insert(value);
+        let names_host = !Assembly::is_absent(payload.get("host"));
+        let names_database =
+            !Assembly::is_absent(payload.get("database")) || !Assembly::is_absent(payload.get("dbname"));
+        let mut put = |name: &str, option: Option<Value>| {
+            let value = option.or_else(|| assembly.payload.get_mut(name).map(Value::take));
+            if let Some(value) = value.filter(|_| Assembly::is_absent(payload.get(name))) {
+                payload.insert(name.to_owned(), value);
             }
         };
-        put("host", defaults.host.as_deref().map(Value::from));
-        put("port", defaults.port.map(Value::from));
-        put("database", defaults.database.as_deref().map(Value::from));
-        for name in ["host", "port", "database", "ssl"] {
-            put(name, assembled.get_mut(name).map(Value::take));
+        if !names_host {
+            put("host", defaults.host.as_deref().map(Value::from));
+            put("port", defaults.port.map(Value::from));
         }
+        if !names_database {
+            put("database", defaults.database.as_deref().map(Value::from));
+        }
+        // The secret's own word for TLS, in libpq's.
+        if Assembly::is_absent(payload.get("ssl"))
+            && let Some(tls) = payload.get("sslmode").and_then(Value::as_str).and_then(Tls::word)
+        {
+            payload.insert("ssl".into(), tls.value());
+        }
+        let is_asked = !names_host
+            || ["DB_SSL", "DB_SSL_CA", "RDS_CA_CERT_PATH", DATABASE_CA_FILE]
+                .iter()
+                .any(|name| assembly.variables.get(name).is_some());
+        assembly.complete_tls("ssl", payload, is_asked)
     }
 
-    fn finish(&self, values: &mut Values, _fields: &mut Fields<'_, '_>, _context: &Context<'_>) {
+    fn finish(&self, values: &mut Values, fields: &mut Fields<'_, '_>, context: &Context<'_>) {
+        let engine = values.extra.expose("engine").and_then(Value::as_str).unwrap_or("postgres").to_ascii_lowercase();
+        if !["aurora-postgres", "postgres", "redshift"].iter().any(|known| engine.starts_with(known)) {
+            let phrase =
+                "is not PostgreSQL's: this service is PostgreSQL, define another database as a secret of your own";
+            fields.violate("engine", Rule::Engine, phrase);
+        }
         let (Some(host), Some(port), Some(database)) =
             (values.text("host"), values.integer("port"), values.text("database"))
         else {
             return;
         };
-        let user = url_user(values.text("username"), values.text("password"));
+        if values.get("ssl").is_none() && is_of_aws(host, &["rds"]) {
+            let phrase =
+                "is not asked for, and the host is RDS's: store `ssl`, or set DB_SSL=true and RDS_CA_CERT_PATH";
+            fields.warn("ssl", Rule::Tls, phrase);
+        }
+        let user = url_user(values.text("username"), values.text("password").filter(|it| !it.is_empty()));
         let (at, path) = (format!("@{}:{port}/", url_host(host)), percent_encode(database));
-        values.put_text("url", ["postgresql://", &user, &at, &path].concat());
+        let url = Zeroizing::new(["postgresql://", &user, &at, &path].concat());
+        let options = options(&values.extra, context.url_options, &OPTIONS);
+        let url = with_options(&url, options.filter(|(name, _)| !TLS_OPTIONS.contains(name)));
+        values.put_text("url", url);
+    }
+
+    fn file_in_url(&self, url: &str) -> Option<String> {
+        // libpq's word for the authorities of the system.
+        given_option(url, "sslrootcert").filter(|path| path != "system")
     }
 
     fn assemble(&self, assembly: &mut Assembly<'_>) {
-        let mut ssl = None;
+        let (mut tls, mut mode, mut is_compatible, mut names_ca) = (None, None, false, false);
         if let Some(url) = assembly.connection_url("DATABASE_URL", ["postgres", "postgresql"]) {
             assembly.put_decoded("DATABASE_URL", "database", url.path().trim_start_matches('/'));
-            for (name, value) in url.query_pairs() {
-                match (&*name, &*value) {
-                    ("sslmode", "disable") | ("ssl", "false" | "0") => ssl = Some(Value::Bool(false)),
-                    ("sslmode", "no-verify") => ssl = Some(json!({ "rejectUnauthorized": false })),
-                    ("sslmode", "prefer" | "require" | "verify-ca" | "verify-full") | ("ssl", "true" | "1") => {
-                        ssl = Some(json!({}));
+            for (name, value) in assembly.options("DATABASE_URL", &url) {
+                match (name.as_str(), value.as_str()) {
+                    ("sslmode" | "ssl", word) => {
+                        tls = if word == "allow" { Some(Tls::Verified) } else { Tls::word(word) };
+                        mode = match tls {
+                            Some(Tls::Off) => Some("disable".to_owned()),
+                            Some(Tls::Verified) if boolean_word(word).is_some() => Some("require".to_owned()),
+                            Some(Tls::Verified) => Some(value),
+                            Some(Tls::Unverified) => None,
+                            None => {
+                                let message = "sslmode in DATABASE_URL must be disable, allow, prefer, require, verify-ca, \
+                                               verify-full or no-verify";
+                                assembly.violate("/ssl", Rule::Type, message);
+                                None
+                            }
+                        };
                     }
-                    ("sslmode" | "ssl", _) => {
-                        let message = "sslmode in DATABASE_URL must be disable, no-verify, prefer, require, verify-ca or \
-                                       verify-full";
-                        assembly.violate("/ssl", Rule::Type, message);
+                    ("sslrootcert", "system") => assembly.put("sslrootcert", value),
+                    ("sslrootcert", _) => names_ca = true,
+                    ("sslcert" | "sslkey", _) => {
+                        let message = format!(
+                            "{name} in DATABASE_URL is not supported: client certificates are not handed out; log in with \
+                             a password"
+                        );
+                        assembly.violate("/ssl", Rule::UnknownOption, &message);
                     }
-                    _ => assembly.put(&name, value.clone().into_owned()),
+                    ("uselibpqcompat", word) => is_compatible = boolean_word(word) == Some(true),
+                    ("user", _) => assembly.put("username", value),
+                    ("dbname", _) => assembly.put("database", value),
+                    ("host" | "password" | "port", _) => assembly.put(&name, value),
+                    _ => assembly.put_option(name, value),
                 }
             }
         }
-        match assembly.flag("DB_SSL", "/ssl") {
-            Some(true) if !ssl.as_ref().is_some_and(Value::is_object) => ssl = Some(json!({})),
-            Some(false) => ssl = Some(Value::Bool(false)),
-            _ => {}
+        // Without a root certificate, libpq verifies nothing but under these two.
+        if is_compatible
+            && !names_ca
+            && tls == Some(Tls::Verified)
+            && !matches!(mode.as_deref(), Some("verify-ca" | "verify-full"))
+        {
+            tls = Some(Tls::Unverified);
         }
-        let ca = assembly.variables.get("DB_SSL_CA").map(str::to_owned);
-        let ca = ca.or_else(|| assembly.file("RDS_CA_CERT_PATH", "/ssl/ca"));
-        if let (Some(ca), true) = (ca, ssl != Some(Value::Bool(false))) {
-            ssl.get_or_insert_with(|| json!({}))["ca"] = ca.into();
+        match assembly.tls("DB_SSL", "/ssl") {
+            Some(Tls::Verified) if matches!(tls, Some(Tls::Unverified | Tls::Verified)) => {}
+            Some(stated) => {
+                if (stated == Tls::Off) != (tls == Some(Tls::Off)) {
+                    mode = None;
+                }
+                tls = Some(stated);
+            }
+            None => {}
         }
-        if let Some(ssl @ Value::Object(_)) = ssl {
-            assembly.payload.insert("ssl".into(), ssl);
+        let url_file = if names_ca { Place::File("DATABASE_URL") } else { Place::Text("DB_SSL_CA") };
+        let places =
+            [Place::File(DATABASE_CA_FILE), Place::Text("DB_SSL_CA"), url_file, Place::File("RDS_CA_CERT_PATH")];
+        let ca = assembly.ca(tls, &places, "/ssl/ca");
+        // What `ssl` implies is not said twice.
+        let verifies = tls.or_else(|| ca.as_ref().map(|_| Tls::Verified)).filter(|tls| *tls != Tls::Off);
+        let implied = verifies.map(|tls| (tls == Tls::Verified, ca.is_some()));
+        if let Some(mode) = mode.filter(|mode| ssl_mode(implied, Some(mode)) != ssl_mode(implied, None)) {
+            assembly.put("sslmode", mode);
         }
+        assembly.put_tls("ssl", tls, ca);
     }
 }

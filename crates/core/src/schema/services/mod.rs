@@ -109,13 +109,6 @@ configs! {
     Monitoring(MonitoringConfig),
 }
 
-impl ServiceId {
-    /// Whether an application runs well without it.
-    pub fn is_optional(&self) -> bool {
-        matches!(self, Self::BuiltIn(service) if service.definition().optional)
-    }
-}
-
 impl Config {
     /// The config as JSON **with its secret values**, for a runtime without Rust's types. Zeroed when dropped.
     pub fn expose_json(&self) -> Zeroizing<String> {
@@ -128,21 +121,20 @@ impl Config {
     }
 
     /// The URL that the definition's variable holds.
-    pub(crate) fn full_url(&self) -> Option<String> {
+    pub(crate) fn full_url(&self, ca_file: Option<&str>) -> Option<String> {
         match self {
-            Self::Database(config) => config.full_url(),
+            Self::Database(config) => Some(config.full_url(ca_file)),
             Self::Redis(config) => Some(config.url.expose_secret().to_owned()),
             _ => None,
         }
     }
 
-    /// A security config with the values before a rotation, or without them; any other config as it is.
-    pub(crate) fn with_previous(&self, previous: Option<&Self>) -> Self {
+    /// A security config with the values before a rotation; any other config as it is.
+    pub(crate) fn with_previous(&self, previous: &Self) -> Self {
         match (self, previous) {
-            (Self::Security(config), Some(Self::Security(previous))) => {
-                Self::Security(Arc::new(config.with_previous(Some(previous))))
+            (Self::Security(config), Self::Security(previous)) => {
+                Self::Security(Arc::new(config.with_previous(previous)))
             }
-            (Self::Security(config), _) => Self::Security(Arc::new(config.with_previous(None))),
             _ => self.clone(),
         }
     }

@@ -70,12 +70,16 @@ const fn key(name: &'static str, description: &'static str, variable: &'static s
         need: Need::Optional,
         variable: Some(Cow::Borrowed(variable)),
         min_length: 0,
+        max_length: None,
+        pattern: None,
+        one_of: Cow::Borrowed(&[]),
         prefix: None,
         visible: false,
         renewed: false,
         alias: None,
         file: None,
         in_url: None,
+        option: None,
         example: documented(example),
     }
 }

@@ -36,17 +36,17 @@ pub struct SecurityConfig {
 
 impl SecurityConfig {
     /// The same keys, honouring those of the version before.
-    pub(crate) fn with_previous(&self, previous: Option<&Self>) -> Self {
-        let honoured = |current: &SecretString, previous: Option<&SecretString>| {
-            let previous = previous.filter(|previous| previous.expose_secret() != current.expose_secret());
+    pub(crate) fn with_previous(&self, previous: &Self) -> Self {
+        let honoured = |current: &SecretString, previous: &SecretString| {
+            let previous = Some(previous).filter(|previous| previous.expose_secret() != current.expose_secret());
             std::iter::once(current).chain(previous).cloned().collect()
         };
         Self {
             session_secret: self.session_secret.clone(),
             jwt_secret: self.jwt_secret.clone(),
             internal_api_key: self.internal_api_key.clone(),
-            session_secrets: honoured(&self.session_secret, previous.map(|previous| &previous.session_secret)),
-            jwt_secrets: honoured(&self.jwt_secret, previous.map(|previous| &previous.jwt_secret)),
+            session_secrets: honoured(&self.session_secret, &previous.session_secret),
+            jwt_secrets: honoured(&self.jwt_secret, &previous.jwt_secret),
             extra: self.extra.clone(),
         }
     }
