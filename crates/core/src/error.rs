@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::reader::Fields;
 use crate::service::ServiceId;
+use crate::text::escape_pointer;
 
 /// Why a secret could not be read. Coarse on purpose: each kind says what the caller must do. In JSON it is its code.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -295,7 +295,7 @@ impl Error {
             message.push_str(error.message().strip_suffix(common.as_deref().unwrap_or_default()).unwrap_or_default());
             let service = error.service().map(ServiceId::as_str).unwrap_or_default();
             violations.extend(error.violations().iter().map(|violation| Violation {
-                path: format!("/{}{}", Fields::escape(service), violation.path),
+                path: format!("/{}{}", escape_pointer(service), violation.path),
                 ..violation.clone()
             }));
         }

@@ -19,6 +19,7 @@ mod reader;
 pub mod schema;
 mod service;
 mod source;
+mod text;
 mod time;
 mod variables;
 

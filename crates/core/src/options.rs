@@ -10,10 +10,11 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
 use crate::policy::CachePolicy;
-use crate::reader::{Fields, Problems, boolean_word, nearest};
+use crate::reader::{Fields, Problems, boolean_word};
 use crate::schema::near::near;
 use crate::schema::{DatabaseDefaults, Definition, RedisDefaults};
 use crate::service::{Service, ServiceId};
+use crate::text::{escape_pointer, nearest};
 use crate::time::{Timestamp, UnixTime};
 use crate::variables::{DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
@@ -344,7 +345,7 @@ fn read_secret_ids(
                 // A service that is not asked for may stay configured.
                 _ if !known().any(|known| known == name) && name.parse::<Service>().is_ok() => {}
                 _ if !known().any(|known| known == name) => {
-                    let path = format!("secretIds/{}", Fields::escape(name));
+                    let path = format!("secretIds/{}", escape_pointer(name));
                     violate_service(fields, &path, name, known());
                 }
                 Ok(id) => {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Rule, Violation};
 use crate::schema::placeholder;
+use crate::text::{escape_pointer, nearest};
 
 /// Everything found wrong, or worth a warning, with the words in which the reader knows the field.
 pub(crate) struct Problems<'a> {
@@ -62,13 +63,8 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.object.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
     }
 
-    /// A name as it stands in a JSON pointer (RFC 6901).
-    pub(crate) fn escape(name: &str) -> String {
-        name.replace('~', "~0").replace('/', "~1")
-    }
-
     pub(crate) fn path(&self, name: &str) -> String {
-        format!("{}/{}", self.path, Self::escape(name))
+        format!("{}/{}", self.path, escape_pointer(name))
     }
 
     pub(crate) fn violate(&mut self, name: &str, rule: Rule, phrase: &str) {
@@ -285,15 +281,6 @@ pub(crate) const FALSE: [&str; 5] = ["0", "disable", "false", "no", "off"];
 pub(crate) fn boolean_word(text: &str) -> Option<bool> {
     let is_in = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is_in(&TRUE) { Some(true) } else { is_in(&FALSE).then_some(false) }
-}
-
-/// The known name that a mistyped one most likely means.
-pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    known
-        .map(|near| (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &near.to_lowercase()), near))
-        .filter(|(similarity, _)| *similarity > 0.6)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, near)| near)
 }
 
 /// An absolute URL, as it is written: the parser would leave out line breaks, and spaces at the ends.

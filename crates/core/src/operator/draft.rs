@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::options::Options;
-use crate::reader::{Fields, boolean_word};
+use crate::reader::boolean_word;
 use crate::schema::{
     self, Context, DefaultValue, Definition, Field, Kind, Need, SIZE_LIMIT, Text, Values, ZeroizingJson,
 };
 use crate::service::ServiceId;
+use crate::text::escape_pointer;
 use crate::variables::Variables;
 
 /// The payload of one secret, valid, not stored yet.
@@ -137,7 +138,7 @@ impl Draft {
             let Some((name, below)) = fields.iter().max_by_key(|(_, value)| schema::exact_json(value).len()) else {
                 break;
             };
-            path = format!("{path}/{}", Fields::escape(name));
+            path = format!("{path}/{}", escape_pointer(name));
             value = below;
         }
         path
@@ -229,7 +230,7 @@ fn compare(path: &str, draft: Option<&Value>, stored: &Value, changes: &mut Vec<
         let (draft_fields, stored_fields) = (draft_fields.unwrap_or(&nothing), stored_fields.unwrap_or(&nothing));
         let left = stored_fields.keys().filter(|name| !draft_fields.contains_key(*name));
         for name in draft_fields.keys().chain(left) {
-            let below = format!("{path}/{}", Fields::escape(name));
+            let below = format!("{path}/{}", escape_pointer(name));
             let stored = stored_fields.get(name).unwrap_or(&Value::Null);
             compare(&below, draft_fields.get(name), stored, changes);
         }

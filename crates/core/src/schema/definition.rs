@@ -14,6 +14,7 @@ use super::values::Values;
 use crate::error::Violation;
 use crate::reader::Fields;
 use crate::service::ServiceId;
+use crate::text::escape_pointer;
 
 /// What a secret is called and what it holds.
 #[derive(Clone, Debug)]
@@ -219,7 +220,7 @@ impl Definition {
         let mut fields: &[Field] = &self.fields;
         let mut found = None;
         for segment in path.strip_prefix('/')?.split('/') {
-            found = fields.iter().find(|field| Fields::escape(&field.name) == segment);
+            found = fields.iter().find(|field| escape_pointer(&field.name) == segment);
             fields = match found?.kind {
                 Kind::Group(below) => below,
                 _ => &[],
