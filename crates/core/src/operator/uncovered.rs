@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::reader::absolute_url;
+use crate::schema::Definition;
 use crate::schema::near::near;
 use crate::variables::Variables;
 
@@ -163,7 +164,12 @@ impl Uncovered {
     pub fn of<'v>(options: &Options, given: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
         let known = Variables::known(&options.custom);
         let given: BTreeMap<&str, &str> = given.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        let set = given.keys().copied().filter(|name| !known.contains(name) && !name.starts_with(OF_AWS));
+        // libpq's, as `export` writes them beside the ones that are read.
+        let is_read = |definition: &&Definition| definition.variables().iter().any(|name| given.contains_key(name));
+        let asked = options.service_ids().filter_map(|service| options.definition(&service));
+        let written: Vec<&str> = asked.filter(is_read).flat_map(|it| it.written_variables().iter().copied()).collect();
+        let is_other = |name: &&str| !known.contains(name) && !written.contains(name) && !name.starts_with(OF_AWS);
+        let set = given.keys().copied().filter(is_other);
         let mut found = Self::default();
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
