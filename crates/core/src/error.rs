@@ -7,7 +7,8 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::service::ServiceId;
+use crate::schema::nearest;
+use crate::service::{Service, ServiceId};
 
 /// Why a secret could not be read. Coarse on purpose: each kind says what the caller must do. In JSON it is its code.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -169,6 +170,13 @@ pub enum Rule {
     Url,
 }
 
+impl fmt::Display for Rule {
+    /// Its name as in JSON, e.g. `min-length`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// One broken rule. Holds no value and no part of one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Violation {
@@ -224,7 +232,16 @@ impl Error {
 
     /// The error for a service or custom secret that the options do not name.
     pub fn not_configured(service: &ServiceId) -> Self {
-        let message = format!("{service} is not among the services and secrets of the options: add it there");
+        // The id of a built-in one is no slip.
+        let is_built_in = matches!(service, ServiceId::BuiltIn(_));
+        Self::not_among(service, Service::ALL.into_iter().filter(|_| !is_built_in).map(Service::as_str))
+    }
+
+    /// The same where it is known what the options name.
+    pub fn not_among<'s>(service: &ServiceId, known: impl Iterator<Item = &'s str>) -> Self {
+        let hint = nearest(service.as_str(), known)
+            .map_or_else(|| "add it there".to_owned(), |near| format!("did you mean `{near}`?"));
+        let message = format!("{service} is not among the services and secrets of the options: {hint}");
         Self::of(service.clone(), ErrorKind::ConfigInvalid, message)
     }
 
@@ -320,6 +337,22 @@ impl Serialize for Error {
         object.serialize_field("violations", violations)?;
         object.serialize_field("errors", errors)?;
         object.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Whether it is retryable follows from the code.
+        #[derive(Deserialize)]
+        struct Document {
+            code: ErrorKind,
+            service: Option<ServiceId>,
+            message: String,
+            violations: Vec<Violation>,
+            errors: Vec<Error>,
+        }
+        let Document { code: kind, service, message, violations, errors } = Document::deserialize(deserializer)?;
+        Ok(Self(Arc::new(Details { kind, service, message, violations, errors })))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 use crate::name::SecretId;
-use crate::policy::UnixTime;
+use crate::policy::{UnixTime, maybe_in_milliseconds};
 use crate::service::ServiceId;
 
 /// Names one fetch among those under way.
@@ -17,7 +17,7 @@ use crate::service::ServiceId;
 pub struct FetchId(pub u64);
 
 /// Everything that is due at one moment: one batch for the driver's source.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Fetch {
     /// Goes back with what was fetched.
     pub id: FetchId,
@@ -26,7 +26,7 @@ pub struct Fetch {
 }
 
 /// One secret to fetch.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// Whose secret it is.
@@ -76,40 +76,40 @@ pub struct Fetched {
 
 /// What became of one request.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "OutcomeDocument")]
 pub struct Outcome {
     /// Whose secret it is.
     pub service: ServiceId,
     /// The version asked for.
-    #[serde(default = "current")]
     pub stage: Stage,
     /// The payload or the failure.
-    #[serde(flatten, with = "outcome_result")]
     pub result: Result<Payload, Failure>,
+}
+
+/// An outcome in JSON. Without `flatten`, which would buffer the payload.
+#[derive(Deserialize)]
+struct OutcomeDocument {
+    service: ServiceId,
+    #[serde(default = "current")]
+    stage: Stage,
+    payload: Option<Payload>,
+    failure: Option<Failure>,
 }
 
 fn current() -> Stage {
     Stage::Current
 }
 
-mod outcome_result {
-    use serde::{Deserialize, Deserializer};
+impl TryFrom<OutcomeDocument> for Outcome {
+    type Error = &'static str;
 
-    use super::{Failure, Payload};
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    enum Either {
-        Failure(Failure),
-        Payload(Payload),
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Result<Payload, Failure>, D::Error> {
-        Ok(match Either::deserialize(deserializer)? {
-            Either::Failure(failure) => Err(failure),
-            Either::Payload(payload) => Ok(payload),
-        })
+    fn try_from(it: OutcomeDocument) -> Result<Self, &'static str> {
+        let result = match (it.payload, it.failure) {
+            (Some(payload), None) => Ok(payload),
+            (None, Some(failure)) => Err(failure),
+            _ => return Err("an outcome has a payload or a failure"),
+        };
+        Ok(Self { service: it.service, stage: it.stage, result })
     }
 }
 
@@ -147,7 +147,7 @@ fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 }
 
 /// Why a secret could not be fetched. The message must hold no value: it is the source's own words, not the server's.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What kind of error it is.
@@ -157,16 +157,12 @@ pub struct Failure {
     #[serde(default)]
     pub message: String,
     /// The server asked to wait so long, in milliseconds in JSON.
-    #[serde(default, rename = "retryAfterMs", deserialize_with = "duration")]
+    #[serde(default, rename = "retryAfterMs", with = "maybe_in_milliseconds")]
     pub retry_after: Option<Duration>,
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-}
-
 /// One call to a server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Call {
     /// Which operation.
     pub operation: Operation,
@@ -174,7 +170,7 @@ pub struct Call {
     #[serde(default)]
     pub error: Option<ErrorKind>,
     /// How long it took, in milliseconds in JSON.
-    #[serde(default, rename = "durationMs", deserialize_with = "duration")]
+    #[serde(default, rename = "durationMs", with = "maybe_in_milliseconds")]
     pub duration: Option<Duration>,
 }
 

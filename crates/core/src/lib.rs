@@ -3,6 +3,7 @@
 // The derive names its crate as an application does.
 extern crate self as permisos_secrets;
 
+mod documents;
 mod draft;
 #[cfg(any(feature = "redis", feature = "sqlx", feature = "tokio-postgres"))]
 mod drivers;
@@ -15,8 +16,6 @@ mod metric;
 mod name;
 mod option_table;
 mod options;
-#[cfg(feature = "parts")]
-mod parts;
 pub mod permissions;
 mod policy;
 mod retry;
@@ -28,6 +27,7 @@ mod snapshot;
 mod source;
 mod variables;
 
+pub use documents::{Setup, VariableName, document};
 pub use draft::{Change, Draft, FieldChange};
 pub use engine::{Engine, Refresh};
 pub use error::{Error, ErrorKind, Rule, Violation};

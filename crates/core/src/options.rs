@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
-use crate::policy::{CachePolicy, Timestamp, UnixTime};
+use crate::policy::{CachePolicy, Timestamp, UnixTime, in_milliseconds};
 use crate::schema::{DatabaseDefaults, Definition, Fields, Findings, boolean_word, nearest};
 use crate::service::{Service, ServiceId};
 use crate::variables::Variables;
@@ -63,7 +63,8 @@ pub enum SourceKind {
 }
 
 /// How the driver's source reaches Secrets Manager. The engine itself reads only the first region.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Regions in order: the primary, then replicas. Empty: the region that the AWS configuration names.
     pub regions: Vec<String>,
@@ -74,6 +75,7 @@ pub struct Connection {
     /// A role to assume.
     pub role_arn: Option<String>,
     /// The longest time for one call in one region.
+    #[serde(rename = "timeoutMs", with = "in_milliseconds")]
     pub timeout: Duration,
 }
 
@@ -87,7 +89,8 @@ impl Connection {
 }
 
 /// The sealed snapshot: a file that the driver encrypts to an age identity.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SnapshotFile {
     /// Where the driver writes it.
     pub path: String,
@@ -180,12 +183,15 @@ impl Options {
         })
     }
 
-    /// The names of the variables to ask the environment for, before the options are checked.
+    /// The names of the variables to ask the environment for, before the options are checked: those of the services and
+    /// secrets that they ask for, and those that steer the engine.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
         let mut findings =
             Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
-        let custom = read_custom(&mut Fields::new(options, &mut findings));
-        Variables::known(&custom).into_iter().map(str::to_owned).collect()
+        let mut fields = Fields::new(options, &mut findings);
+        let (custom, services) = (read_custom(&mut fields), read_services(&mut fields));
+        let definitions = services.iter().map(|service| service.definition()).chain(&custom);
+        Variables::named_by(definitions).into_iter().map(str::to_owned).collect()
     }
 
     /// Whether values are sealed on disk: what the environment holds is not.

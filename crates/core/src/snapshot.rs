@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::{Freshness, Timestamp};
-use crate::schema::Config;
+use crate::schema::{Config, exact_json};
 use crate::service::ServiceId;
 
 /// Where a config came from.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// Environment variables.
@@ -64,7 +64,7 @@ impl Read {
 
 /// Values of the engine's own, which are always JSON.
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    exact_json(value).to_string()
 }
 
 /// The state of one service. Immutable: a driver publishes it to its readers, who need no lock and no engine.
@@ -196,7 +196,7 @@ impl Answer<'_> {
 }
 
 /// How reads of one service were answered.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ReadCounts {
     /// From the environment.
     pub environment: u64,

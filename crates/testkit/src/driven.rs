@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use permisos_secrets::{DrivenEngine, Error, ServiceId};
-use permisos_secrets_core::{Read, Refresh, Snapshot, Timestamp, UnixTime};
+use permisos_secrets_core::{Read, Snapshot, Timestamp, UnixTime};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -106,11 +106,7 @@ impl<O: Open> Subject for Driven<O> {
 
     fn refresh(&mut self, service: &str, now: u64) -> Result<String, Value> {
         let refresh = self.0.get_mut().engine.refresh(&service.into(), Timestamp(now));
-        refresh.map_err(|error| document(&error)).map(|refresh| match refresh {
-            Refresh::Current => "current".into(),
-            Refresh::Joined => "joined".into(),
-            Refresh::Started => "started".into(),
-        })
+        refresh.map_err(|error| document(&error)).map(|refresh| refresh.as_str().to_owned())
     }
 
     fn loaded(&self, now: u64) -> Option<Result<(), Value>> {
