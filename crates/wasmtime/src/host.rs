@@ -6,14 +6,13 @@ use std::fmt;
 use permisos_secrets::{Config, Error, ErrorKind, Secrets, Service, ServiceId};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use wasmtime::StoreLimits;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 use crate::bindings::permisos::secrets::config;
 use crate::bindings::wasi::config::store as wasi_config;
 use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
 use crate::convert::ToWit;
-use crate::limits::CALL;
+use crate::limits::{Bounds, CALL};
 
 /// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
 pub struct SecretsCtx {
@@ -21,9 +20,11 @@ pub struct SecretsCtx {
     granted: BTreeSet<ServiceId>,
     handles: ResourceTable,
     /// The guest's bounds; [`Limits::hold`](crate::Limits::hold) sets them.
-    pub(crate) bounds: Option<StoreLimits>,
+    pub(crate) bounds: Option<Bounds>,
     /// The host's work for the guest, in units of fuel, until the guest has paid for it.
     pub(crate) work: u64,
+    /// How deep the host is in calls: of the guest, and of the guest's memory to grow meanwhile.
+    pub(crate) depth: u32,
 }
 
 impl SecretsCtx {
@@ -34,7 +35,7 @@ impl SecretsCtx {
         if let Some(unknown) = granted.iter().find(|service| !known.contains(service)) {
             return Err(Error::not_among(unknown, known.iter().map(ServiceId::as_str)));
         }
-        Ok(Self { secrets, granted, handles: ResourceTable::new(), bounds: None, work: 0 })
+        Ok(Self { secrets, granted, handles: ResourceTable::new(), bounds: None, work: 0, depth: 0 })
     }
 
     fn config(&mut self, service: &ServiceId) -> Result<Config, Error> {

@@ -4,7 +4,8 @@ use std::mem;
 
 use permisos_secrets::{Error, ErrorKind};
 use wasmtime::{
-    AsContextMut, CallHook, Config, Engine, PoolingAllocationConfig, Store, StoreLimits, StoreLimitsBuilder, Trap,
+    AsContextMut, CallHook, Config, Engine, PoolingAllocationConfig, ResourceLimiter, Store, StoreLimits,
+    StoreLimitsBuilder, Trap,
 };
 
 use crate::host::SecretsCtx;
@@ -14,7 +15,8 @@ use crate::host::SecretsCtx;
 /// Python and JavaScript.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most linear memory of one component, in bytes. 64 MiB for the engine, 128 MiB for a guest.
+    /// The most linear memory of one component, of all its memories together, in bytes. 64 MiB for the engine, 128 MiB for
+    /// a guest.
     pub memory: usize,
     /// The most work of one call, in units of wasmtime's fuel, about an instruction each. Default 2,000,000,000, one or
     /// two seconds. Unlike a deadline it does not depend on how busy the machine is. What the host does for a guest counts
@@ -27,8 +29,8 @@ pub struct Limits {
     pub tables: u32,
     /// The most entries of one table. 20,000, wasmtime's own default, for the engine; 65,536 for a guest.
     pub table_entries: usize,
-    /// The most memories of one component. 1: with a second one it could have twice the bytes; and components inside it
-    /// could pass texts from one memory to the other, which the host copies without asking for fuel.
+    /// The most memories of one component. 1 for the engine; 4 for a guest, since a Python one has 3. With several, parts of
+    /// a hostile component could pass texts to each other, which the host copies without asking for fuel: 1 rules it out.
     pub memories: u32,
 }
 
@@ -59,7 +61,8 @@ impl Default for Limits {
 impl Limits {
     /// Bounds that applications in Rust, Python (componentize-py) and JavaScript (componentize-js, componentize-qjs) fit.
     pub fn guest() -> Self {
-        Self { memory: 128 << 20, core_instances: 64, tables: 64, table_entries: 1 << 16, ..Self::default() }
+        let (memory, table_entries) = (128 << 20, 1 << 16);
+        Self { memory, core_instances: 64, tables: 64, table_entries, memories: 4, ..Self::default() }
     }
 
     /// A configuration whose components can be held to these bounds: fuel is counted, and instances come from a pool,
@@ -112,13 +115,21 @@ impl Limits {
     /// store that was made elsewhere. Without it a guest has no fuel and no secrets.
     pub fn hold<T: 'static>(self, store: &mut Store<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
         ctx(store.data_mut()).bounds = Some(self.memory_limits());
-        store.limiter(move |state| ctx(state).bounds.get_or_insert_with(StoreLimits::default));
-        store.call_hook(move |mut store, hook| match hook {
-            CallHook::ReturningFromHost => {
-                let work = mem::take(&mut ctx(store.data_mut()).work);
-                charge(store, work)
+        store.limiter(move |state| ctx(state).bounds.get_or_insert_with(|| self.memory_limits()));
+        store.call_hook(move |mut store, hook| {
+            let ctx = ctx(store.data_mut());
+            match hook {
+                CallHook::CallingHost => ctx.depth += 1,
+                CallHook::ReturningFromHost => ctx.depth = ctx.depth.saturating_sub(1),
+                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
             }
-            CallHook::CallingHost | CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
+            // Not on the way back from the runtime inside the host's call, as to grow the memory that takes the answer: the
+            // code there has its fuel in a register, and would overwrite what is charged.
+            if ctx.depth > 0 || ctx.work == 0 {
+                return Ok(());
+            }
+            let work = mem::take(&mut ctx.work);
+            charge(store, work)
         });
         store.set_hostcall_fuel(self.memory);
         self.refuel(store)
@@ -145,16 +156,61 @@ impl Limits {
     }
 
     /// For the store's state: what [`Store::limiter`] takes.
-    pub(crate) fn memory_limits(self) -> StoreLimits {
+    pub(crate) fn memory_limits(self) -> Bounds {
         let count = |parts: u32| usize::try_from(parts).unwrap_or(usize::MAX);
-        StoreLimitsBuilder::new()
+        let parts = StoreLimitsBuilder::new()
             .memory_size(self.memory)
             .memories(count(self.memories))
             .instances(count(self.core_instances))
             .tables(count(self.tables))
             .table_elements(self.table_entries)
             .trap_on_grow_failure(true)
-            .build()
+            .build();
+        Bounds { parts, memory: self.memory, used: 0 }
+    }
+}
+
+/// What a store holds its component to: wasmtime's own bounds, and one of all memories together.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    parts: StoreLimits,
+    memory: usize,
+    used: usize,
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        if used > self.memory {
+            let limit = self.memory;
+            return Err(wasmtime::Error::msg(format!("the memory of the component would pass its limit of {limit} bytes")));
+        }
+        self.used = used;
+        self.parts.memory_growing(current, desired, maximum)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.parts.memory_grow_failed(error)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.parts.table_growing(current, desired, maximum)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.parts.table_grow_failed(error)
+    }
+
+    fn instances(&self) -> usize {
+        self.parts.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.parts.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.parts.memories()
     }
 }
 
@@ -164,6 +220,3 @@ pub(crate) fn charge(mut store: impl AsContextMut, work: u64) -> wasmtime::Resul
     let left = store.get_fuel()?.checked_sub(work).ok_or(Trap::OutOfFuel)?;
     store.set_fuel(left)
 }
-
-/// The state of an engine's store: nothing but its bounds.
-pub(crate) type Bounds = StoreLimits;

@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
-use permisos_secrets::{Secrets, Service, ServiceId};
+use permisos_secrets::{ErrorKind, Secrets, Service, ServiceId};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
-use permisos_secrets_wasmtime::{Limits, SecretsCtx, add_to_linker};
+use permisos_secrets_testkit::log::Log;
+use permisos_secrets_wasmtime::wasmtime::component::{Component, Linker};
+use permisos_secrets_wasmtime::wasmtime::{Engine, Store, Trap};
+use permisos_secrets_wasmtime::{Limits, SecretsCtx, add_to_linker, wasmtime};
 use serde_json::{Value, json};
 use support::Stored;
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Trap};
+use tracing_subscriber::util::SubscriberInitExt;
 
 mod support;
 
@@ -95,6 +97,80 @@ fn the_guest_of_the_docs_is_one_that_runs() {
     let (_, guest) = guest.split_once("\n\n").unwrap();
     assert_eq!(shown, guest.replace("../../wit", "wit"));
     assert_eq!(run("application", "", &all()).unwrap().unwrap(), "db.internal:5432");
+}
+
+/// An application in Rust, Python (componentize-py), and JavaScript on two engines (componentize-js and componentize-qjs),
+/// each within the default bounds of guests.
+#[test]
+fn guests_in_every_language_read_what_they_are_granted_and_no_more() {
+    for name in ["application", "application-python", "application-quickjs", "application-starlingmonkey"] {
+        let started = std::time::Instant::now();
+        let (engine, component) = support::compiled_guest(name);
+        let compiled = started.elapsed();
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx).unwrap();
+        let run = |granted: ServiceId| {
+            let ctx = SecretsCtx::new(secrets(), [granted]).unwrap();
+            let mut store = Limits::guest().store(&engine, ctx, |ctx| ctx).unwrap();
+            let instance = linker.instantiate(&mut store, &component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let run = instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut store, "run").unwrap();
+            let answer = run.call(&mut store, ("",)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let used = Limits::guest().fuel - store.get_fuel().unwrap();
+            (answer.0, used)
+        };
+        let (answer, fuel) = run(Service::Database.into());
+        assert_eq!(answer.unwrap(), "db.internal:5432", "{name}");
+        eprintln!("{name}: compiled or loaded in {compiled:.1?}, {fuel} of fuel, {:.1?} in all", started.elapsed());
+        let denied = run(Service::Redis.into()).0.unwrap_err();
+        assert!(denied.starts_with("database is not granted to this guest"), "{name}: {denied}");
+    }
+}
+
+#[test]
+fn a_grant_of_a_secret_that_the_host_does_not_have_is_an_error() {
+    let error = SecretsCtx::new(secrets(), ["databse"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+    assert!(error.message().ends_with("did you mean `database`?"), "{error}");
+    let error = SecretsCtx::new(secrets(), ["whatsap/api"]).unwrap_err();
+    assert!(error.message().ends_with("did you mean `whatsapp/api`?"), "{error}");
+    let error = SecretsCtx::new(secrets(), ["a/b"]).unwrap_err();
+    assert!(error.message().ends_with("add it there"), "{error}");
+}
+
+/// A store without limits: with fuel of its own the first read says what is missing, and without any the log does.
+#[test]
+fn limits_that_were_forgotten_are_said() {
+    let log = Log::default();
+    let _guard = tracing_subscriber::fmt().with_writer(log.clone()).set_default();
+    let engine = Limits::guest().engine().unwrap();
+    let component = Component::new(&engine, support::guest("read-database")).unwrap();
+    let mut linker = Linker::new(&engine);
+    add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx).unwrap();
+    let run = |fuel: u64| -> wasmtime::Result<Result<String, String>> {
+        let mut store = Store::new(&engine, SecretsCtx::new(secrets(), all())?);
+        store.set_fuel(fuel)?;
+        let instance = linker.instantiate(&mut store, &component)?;
+        let run = instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut store, "run")?;
+        Ok(run.call(&mut store, ("",))?.0)
+    };
+    let error = run(FUEL).unwrap().unwrap_err();
+    assert!(error.contains("not held to any limits") && error.contains("Limits::store"), "{error}");
+    assert_eq!(run(0).unwrap_err().downcast_ref::<Trap>(), Some(&Trap::OutOfFuel));
+    assert_eq!(log.text().matches("Limits::store").count(), 2, "{}", log.text());
+}
+
+/// As an application writes it, whose own functions return anyhow's error.
+#[test]
+fn errors_of_the_api_become_those_of_anyhow() {
+    fn linked() -> anyhow::Result<Linker<SecretsCtx>> {
+        let engine = Limits::guest().engine()?;
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx)?;
+        let mut store = Limits::guest().store(&engine, SecretsCtx::new(secrets(), all())?, |ctx| ctx)?;
+        linker.instantiate(&mut store, &Component::new(&engine, support::guest("spin"))?)?;
+        Ok(linker)
+    }
+    linked().unwrap();
 }
 
 /// Every field of every config, each with a value of its own, arrives in its place.
@@ -246,6 +322,22 @@ fn a_guest_has_one_memory() {
     assert!(error.contains("memory count too high"), "{error}");
 }
 
+/// Where it may have several, they are bounded together.
+#[test]
+fn memories_share_one_bound() {
+    let engine = Limits::guest().engine().unwrap();
+    let memories = |pages: u32| {
+        let guest = format!("(component (core module $m (memory {pages})) {})", "(core instance (instantiate $m))".repeat(3));
+        let component = Component::new(&engine, wat::parse_str(guest).unwrap())?;
+        let limits = Limits { memory: 12 << 16, ..Limits::guest() };
+        let mut store = limits.store(&engine, SecretsCtx::new(secrets(), all())?, |ctx| ctx)?;
+        Linker::new(&engine).instantiate(&mut store, &component).map(drop)
+    };
+    memories(4).unwrap();
+    let error = format!("{:#}", memories(5).unwrap_err());
+    assert!(error.contains("would pass its limit of 786432 bytes"), "{error}");
+}
+
 #[test]
 fn a_guest_has_few_instances_and_tables() {
     let pooled = Limits::default().engine().unwrap();
@@ -270,6 +362,28 @@ fn what_the_host_does_for_a_guest_is_work_of_the_guests() {
     assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::OutOfFuel), "{error:?}");
     let reads = secrets.health().services[0].reads.environment;
     assert!((1..=FUEL / 20_000).contains(&reads), "{reads} reads");
+}
+
+/// One read, the first of its store.
+#[test]
+fn the_first_read_costs_as_the_others_do() {
+    let used = |name: &str| {
+        let engine = Limits::guest().engine().unwrap();
+        let component = Component::new(&engine, support::guest(name)).unwrap();
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx).unwrap();
+        let ctx = SecretsCtx::new(secrets(), all()).unwrap();
+        let mut store = Limits::guest().store(&engine, ctx, |ctx| ctx).unwrap();
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let run = instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut store, "run").unwrap();
+        [(); 2].map(|()| {
+            let before = store.get_fuel().unwrap();
+            run.call(&mut store, ("",)).unwrap().0.unwrap();
+            before - store.get_fuel().unwrap()
+        })
+    };
+    let [first, second] = used("read-database");
+    assert!(first >= 20_000 && second >= 20_000, "the first read costs {first}, the second {second}");
 }
 
 #[test]

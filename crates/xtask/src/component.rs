@@ -13,6 +13,7 @@ use wit_parser::{
 };
 
 use crate::cache::Workspace;
+use crate::hosts;
 use crate::wasm_target::{Compiler, TARGET};
 
 /// The most bytes of the component: applications ship it.
@@ -33,10 +34,16 @@ const NO_ENGINES: [(&str, &str, &str); 5] = [
 
 /// Builds and checks everything, and passes the paths to the tests that follow.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let (component, guests) = (build(workspace)?, guests(workspace)?);
-    println!("For tests alone: PERMISOS_COMPONENT={} PERMISOS_GUESTS={}", component.display(), guests.display());
-    workspace.shell.set_var("PERMISOS_COMPONENT", component);
-    workspace.shell.set_var("PERMISOS_GUESTS", guests);
+    let made = [
+        ("PERMISOS_COMPONENT", build(workspace)?),
+        ("PERMISOS_GUESTS", guests(workspace)?),
+        ("PERMISOS_FOREIGN_GUESTS", hosts::guests(workspace)?),
+    ];
+    let shown = made.each_ref().map(|(variable, path)| format!(" {variable}={}", path.display()));
+    println!("For tests alone:{}", shown.concat());
+    for (variable, path) in made {
+        workspace.shell.set_var(variable, path);
+    }
     Ok(())
 }
 

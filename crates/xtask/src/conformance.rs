@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use crate::cache::Workspace;
 
 /// The runtimes that run the vectors, each with the runner of its language.
-const RUNTIMES: [&str; 4] = ["core", "client", "component", "node"];
+const RUNTIMES: [&str; 6] = ["core", "client", "component", "wasm-python", "wasm-js", "node"];
 
 /// An empty folder for the outcomes, and its name for the tests that follow.
 pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
@@ -21,27 +21,27 @@ pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Prints the table. Fails if any vector failed or was not run anywhere.
 pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut results: Vec<BTreeMap<String, bool>> = vec![];
+    let mut outcomes: Vec<BTreeMap<String, bool>> = vec![];
     for runtime in RUNTIMES {
-        let file = folder(workspace).join(format!("{runtime}.json"));
+        let file = results(workspace, runtime);
         let text = workspace.shell.read_file(&file).with_context(|| format!("the vectors did not run in {runtime}"))?;
-        results.push(serde_json::from_str(&text)?);
+        outcomes.push(serde_json::from_str(&text)?);
     }
-    let vectors: BTreeSet<&String> = results.iter().flat_map(BTreeMap::keys).collect();
+    let vectors: BTreeSet<&String> = outcomes.iter().flat_map(BTreeMap::keys).collect();
     let files: BTreeSet<&str> = vectors.iter().filter_map(|vector| Some(vector.split_once(": ")?.0)).collect();
-    println!("{:<28}{}", "vectors that hold", RUNTIMES.map(|runtime| format!("{runtime:>11}")).concat());
+    println!("{:<28}{}", "vectors that hold", RUNTIMES.map(|runtime| format!("{runtime:>13}")).concat());
     for file in files {
         let of_file = |vector: &str| vector.split_once(": ").is_some_and(|(it, _)| it == file);
         let count = vectors.iter().filter(|vector| of_file(vector)).count();
-        let cells = results.iter().map(|results| {
+        let cells = outcomes.iter().map(|results| {
             let holding = results.iter().filter(|(vector, holds)| **holds && of_file(vector)).count();
-            format!("{:>11}", format!("{holding}/{count}"))
+            format!("{:>13}", format!("{holding}/{count}"))
         });
         println!("{file:<28}{}", cells.collect::<String>());
     }
     let mut bad = vec![];
     for vector in &vectors {
-        for (runtime, results) in RUNTIMES.iter().zip(&results) {
+        for (runtime, results) in RUNTIMES.iter().zip(&outcomes) {
             match results.get(*vector) {
                 Some(true) => {}
                 Some(false) => bad.push(format!("{vector}: fails in {runtime}")),
@@ -52,6 +52,11 @@ pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
     ensure!(bad.is_empty(), "{} cells differ:\n{}", bad.len(), bad.join("\n"));
     println!("{} vectors in {} runtimes: all cells are equal", vectors.len(), RUNTIMES.len());
     Ok(())
+}
+
+/// Where a runtime's runner writes the outcome of each vector.
+pub(crate) fn results(workspace: &Workspace, runtime: &str) -> PathBuf {
+    folder(workspace).join(format!("{runtime}.json"))
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {
