@@ -51,7 +51,7 @@ test('custom secrets are batched too, 20 in a call', async (t) => {
   assert.equal(secrets.getSecret(definitions[24]).retries, 24);
 });
 
-test('security honours the keys of before a rotation and a restart', async (t) => {
+test('security honours the previous keys after a rotation and a restart', async (t) => {
   const before = SEVEN['security/session'];
   const rotated = { ...before, sessionSecret: 'canary-second-session-secret-of-forty-1' };
   await moto.put('permisos/production/security/session', rotated);
@@ -59,7 +59,7 @@ test('security honours the keys of before a rotation and a restart', async (t) =
   assert.deepEqual(secrets.getSecurityConfig().sessionSecrets, [rotated.sessionSecret, before.sessionSecret]);
 });
 
-test('a rotated value is read after a refresh, and told as an event', async (t) => {
+test('a rotated value is read after a refresh, and reported as an event', async (t) => {
   const secrets = await open(t, { services: ['redis'] });
   const rotations = [];
   secrets.on('rotated', (event) => rotations.push([event.service, secrets.getRedisConfig().password]));

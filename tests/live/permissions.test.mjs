@@ -142,7 +142,7 @@ test('a reader may read nothing else and change nothing', async () => {
   assert.notEqual(verified.code, 0);
 });
 
-test('verify asks IAM, and tells what is denied', async () => {
+test('verify asks IAM, and names what is denied', async () => {
   const one = await user(reader);
   const principal = ['--principal', `arn:aws:iam::${ACCOUNT}:user/${one.name}`];
   const good = await tool(['policy', '--verify', ...principal, '--json']);
@@ -156,7 +156,7 @@ test('verify asks IAM, and tells what is denied', async () => {
   assert.ok(denied.some(({ action }) => action === 'secretsmanager:PutSecretValue'), bad.stdout);
 });
 
-test('audit shows who read what, and marks whom nobody knows', async () => {
+test('audit shows who read what, and marks unknown readers', async () => {
   const response = await fetch(`${aws.url}/_ministack/config`, {
     method: 'POST',
     body: JSON.stringify({ 'cloudtrail._recording_enabled': 'true' }),

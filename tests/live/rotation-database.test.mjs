@@ -41,7 +41,7 @@ describe('the four steps of a rotation', { concurrency: 2 }, () => {
     assert.deepEqual(versions, ['even-1', 'odd-2', 'even-3']);
   });
 
-  test('a password that is wrong for good is told when the budget is spent', async (t) => {
+  test('a password that stays wrong is reported when the budget is spent', async (t) => {
     await administer(`CREATE ROLE wrong LOGIN PASSWORD '${password(1)}'`);
     await moto.create('permisos/wrong/database/credentials', { ...credentials('wrong', 2) });
     const secrets = await open(t, 'wrong', moto.url);

@@ -19,7 +19,7 @@ before(async () => {
 
 after(() => moto.stop());
 
-test('nobody is logged out by a rotation, nor by a restart after it', async (t) => {
+test('no session ends with a rotation, nor with a restart after it', async (t) => {
   const first = SEVEN['security/session'];
   const second = { ...first, sessionSecret: 'canary-second-session-secret-of-forty-1' };
   await moto.create(NAME, first);

@@ -174,7 +174,7 @@ test('closed secrets are unavailable: 503', async (t) => {
   assert.deepEqual([status, body.status], [503, 'unavailable']);
 });
 
-test('before initialize there is nothing to tell, and the health is 503', async (t) => {
+test('before initialize there is nothing to report, and the health is 503', async (t) => {
   const register = new client.Registry();
   collectSecrets(client, { register });
   assert.doesNotMatch(await register.metrics(), /^permisos_secrets_\w+\{/m);

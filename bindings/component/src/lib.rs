@@ -77,7 +77,7 @@ impl wit::GuestEngine for Resource {
     }
 
     fn state(&self, service: String) -> Option<String> {
-        self.engine().snapshot(&ServiceId::from(service)).map(|state| out(state.expose_json()))
+        self.engine().state(&ServiceId::from(service)).map(|state| out(state.expose_json()))
     }
 
     fn restore(&self, now: f64, text: String) {

@@ -1,4 +1,4 @@
-//! The bare engine for JavaScript: whoever drives it does the I/O. The conformance vectors run on it.
+//! The bare engine for JavaScript: its driver does the I/O. The conformance vectors run on it.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 //! The napi-rs addon behind `@permisos/secrets`. It converts and decides nothing: JSON in, JSON out, and the few calls
-//! that Node needs to be told of what happens. The facade in `npm/secrets` makes it an API.
+//! that reports to Node what happens. The facade in `npm/secrets` makes it an API.
 
 mod engine;
 mod json;

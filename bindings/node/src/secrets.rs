@@ -20,7 +20,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).thread_name("permisos-secrets").enable_all().build()
 });
 
-/// Kind and content of a notice. Weak: being told does not keep Node alive.
+/// Kind and content of a notice. Weak: a notice does not keep Node alive.
 type Notify = ThreadsafeFunction<(String, String), (), FnArgs<(String, String)>, Status, false, true>;
 
 /// Typed secrets, driven natively.
@@ -66,7 +66,7 @@ pub fn open_secrets(
                 Notice::Event(event) => ("event".to_owned(), json::text(&event)),
                 Notice::Lagged => ("lagged".to_owned(), String::new()),
             };
-            // Fails only where the JavaScript thread has ended: nobody is left to be told.
+            // Fails only where the JavaScript thread has ended: there is no one left to notify.
             if notify.call(notice, ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
                 break;
             }

@@ -176,7 +176,7 @@ async fn record(program: &Program) -> Map<String, Value> {
     keep("another path", agent.ask("/elsewhere", token));
     keep("a role", agent.ask(&get(NAME, &format!("&roleArn={ROLE}")), token));
     keep("one role too many", agent.ask(&get(NAME, &format!("&roleArn={ROLE}-2")), token));
-    keep("a malformed role", agent.ask(&get(NAME, "&roleArn=nobody"), token));
+    keep("a malformed role", agent.ask(&get(NAME, "&roleArn=unknown"), token));
     moto.kill();
     keep("no connection to AWS", agent.ask(&get("another", ""), token));
     for (status, code) in [

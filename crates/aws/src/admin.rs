@@ -17,14 +17,14 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::credentials::Chain;
-use crate::reach::{SecondAttempt, describe, reach};
+use crate::setup::{SecondAttempt, describe, set_up};
 use crate::signed::Signed;
 use crate::table;
 
 /// How often a page of events is asked for again, and how long after the last time.
 const THROTTLED_TRIES: usize = 10;
 const THROTTLED_WAIT: Duration = Duration::from_secs(1);
-/// What makes a version at each call: without an answer nobody knows whether it did.
+/// What makes a version at each call: without an answer it is unknown whether it did.
 const AMBIGUOUS: [&str; 2] = ["secretsmanager:PutSecretValue", "secretsmanager:RotateSecret"];
 /// Pages of one listing: an account has quotas, a server that repeats itself has none.
 const PAGE_LIMIT: usize = 1000;
@@ -136,7 +136,7 @@ pub struct Stored {
 
 /// What a new secret is given besides its value.
 #[derive(Clone, Debug, Default)]
-pub struct Making {
+pub struct SecretAttributes {
     /// What the secret is for; none: as it is.
     pub description: Option<String>,
     /// The customer's own KMS key; none: AWS's for Secrets Manager, or as it is.
@@ -145,7 +145,7 @@ pub struct Making {
     pub tags: Vec<(String, String)>,
 }
 
-/// What somebody did, as CloudTrail tells it.
+/// What somebody did, as CloudTrail reports it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrailEvent {
@@ -153,9 +153,9 @@ pub struct TrailEvent {
     pub at: UnixTime,
     /// The operation, e.g. `GetSecretValue`.
     pub operation: String,
-    /// Who, as an ARN where there is one; else account and id, which is all that is told of another account.
+    /// Who, as an ARN where there is one; else account and id, which is all that CloudTrail reports of another account.
     pub principal: String,
-    /// The account of who did it, where it is told.
+    /// The account of who did it, where it is reported.
     pub account: Option<String>,
     /// In which region.
     pub region: String,
@@ -185,7 +185,7 @@ impl fmt::Debug for Admin {
 }
 
 impl Admin {
-    /// Contacts nobody before the first call.
+    /// Makes no call before the first request.
     pub fn new(connection: &Connection) -> Self {
         Self(Arc::new(Inner { connection: connection.clone(), clients: OnceCell::new() }))
     }
@@ -273,11 +273,16 @@ impl Admin {
     }
 
     /// Creates a secret; answers its version.
-    pub async fn create(&self, secret: &SecretId, text: &SecretString, making: &Making) -> Result<String, Error> {
+    pub async fn create(
+        &self,
+        secret: &SecretId,
+        text: &SecretString,
+        attributes: &SecretAttributes,
+    ) -> Result<String, Error> {
         let clients = self.clients().await?;
         let request = clients.secrets.create_secret().name(secret.as_str());
-        let request = request.set_description(making.description.clone());
-        let request = request.set_kms_key_id(making.kms_key.clone()).set_tags(Some(tags(&making.tags)));
+        let request = request.set_description(attributes.description.clone());
+        let request = request.set_kms_key_id(attributes.kms_key.clone()).set_tags(Some(tags(&attributes.tags)));
         let answer = request.secret_string(text.expose_secret()).send().await;
         let answer = answer.map_err(|error| clients.error("secretsmanager:CreateSecret", Some(secret), &error))?;
         Ok(answer.version_id.as_deref().map(table::sanitised).unwrap_or_default())
@@ -293,9 +298,9 @@ impl Admin {
     }
 
     /// Sets description, KMS key and tags of a secret that exists; removes no tag.
-    pub async fn update(&self, secret: &SecretId, making: &Making) -> Result<(), Error> {
+    pub async fn update(&self, secret: &SecretId, attributes: &SecretAttributes) -> Result<(), Error> {
         let clients = self.clients().await?;
-        let Making { description, kms_key, tags: tagged } = making;
+        let SecretAttributes { description, kms_key, tags: tagged } = attributes;
         if description.is_some() || kms_key.is_some() {
             let request = clients.secrets.update_secret().secret_id(secret.as_str());
             let answer = request.set_description(description.clone()).set_kms_key_id(kms_key.clone()).send().await;
@@ -325,7 +330,7 @@ impl Admin {
     }
 
     /// What was done to Secrets Manager in this region since a moment, the newest first, at most so many events.
-    /// CloudTrail tells management events of the last 90 days, about fifteen minutes late.
+    /// CloudTrail reports management events of the last 90 days, about fifteen minutes late.
     pub async fn events(&self, since: UnixTime, limit: usize) -> Result<Vec<TrailEvent>, Error> {
         let clients = self.clients().await?;
         let (mut found, mut token) = (vec![], Value::Null);
@@ -369,23 +374,23 @@ impl Admin {
         let Inner { connection, clients } = &*self.0;
         let make = || async {
             let region = connection.regions.first().map(String::as_str);
-            let mut reached = Box::pin(reach(connection, region, None)).await.map_err(plain)?;
-            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&reached.config);
-            let mut sts = aws_sdk_sts::config::Builder::from(&reached.config);
-            if let Some(url) = &reached.endpoint_url {
+            let mut setup = Box::pin(set_up(connection, region, None)).await.map_err(plain)?;
+            let mut secrets = aws_sdk_secretsmanager::config::Builder::from(&setup.config);
+            let mut sts = aws_sdk_sts::config::Builder::from(&setup.config);
+            if let Some(url) = &setup.endpoint_url {
                 secrets = secrets.endpoint_url(url);
             }
             // AWS's own endpoints serve one service each: that of Secrets Manager is none for the others.
-            reached.endpoint_url = reached.endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
-            if let Some(url) = &reached.endpoint_url {
+            setup.endpoint_url = setup.endpoint_url.filter(|url| !url.contains(".amazonaws.com"));
+            if let Some(url) = &setup.endpoint_url {
                 sts = sts.endpoint_url(url);
             }
             Ok(Clients {
                 secrets: aws_sdk_secretsmanager::Client::from_conf(secrets.retry_classifier(SecondAttempt).build()),
                 sts: aws_sdk_sts::Client::from_conf(sts.retry_classifier(SecondAttempt).build()),
-                signed: Signed::new(connection, &reached),
-                region: reached.region,
-                credentials: reached.credentials,
+                signed: Signed::new(connection, &setup),
+                region: setup.region,
+                credentials: setup.credentials,
             })
         };
         let clients = clients.get_or_try_init(make).await?;
@@ -482,7 +487,7 @@ description_from!(DescribeSecretOutput, version_ids_to_stages, |it: &DescribeSec
 description_from!(SecretListEntry, secret_versions_to_stages, |_: &SecretListEntry| vec![]);
 
 impl From<&Value> for TrailEvent {
-    /// An event holds its record as JSON text once more; what the record does not tell, the event may.
+    /// An event holds its record as JSON text once more; what the record lacks, the event may have.
     fn from(event: &Value) -> Self {
         let record: Value =
             event["CloudTrailEvent"].as_str().and_then(|it| serde_json::from_str(it).ok()).unwrap_or_default();
@@ -503,7 +508,7 @@ impl From<&Value> for TrailEvent {
             account,
             region: text("/awsRegion").unwrap_or_default(),
             address: text("/sourceIPAddress").unwrap_or_default(),
-            // Rotations, which Secrets Manager tells of by itself, have no request.
+            // Rotations, which Secrets Manager reports by itself, have no request.
             secret: ["/requestParameters/secretId", "/requestParameters/name", "/additionalEventData/SecretId"]
                 .into_iter()
                 .find_map(text),

@@ -23,7 +23,7 @@ use url::{Host, Url};
 
 use crate::flights::in_flight;
 use crate::network::{Cause, Client, Route, Unreachable};
-use crate::reach::failure;
+use crate::setup::failure;
 use crate::table;
 
 /// Secrets Manager's 64 KiB, escaped as JSON, with room for the rest.
@@ -224,7 +224,7 @@ impl Answer {
             (_, "TimeoutError") => (ErrorKind::Timeout, "the agent's call to Secrets Manager timed out".to_owned()),
             (_, "") => self.own_refusal(&place, token),
             (_, code) => {
-                let message = format!("the agent answered {} (HTTP {status})", table::shown(code));
+                let message = format!("the agent answered {} (HTTP {status})", table::known_code(code));
                 (table::kind(code, status), message)
             }
         };

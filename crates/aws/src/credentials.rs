@@ -43,7 +43,7 @@ use tokio::sync::Mutex;
 use crate::network::{Cause, Client, Unreachable, causes};
 use crate::process::ProcessProvider;
 use crate::profile::{Base, Profiles, Recipe, Role, Source, home, variable};
-use crate::reach::{connect_timeout, failure};
+use crate::setup::{connect_timeout, failure};
 use crate::table;
 
 /// Credentials are asked for again so long before they end: a call that is signed now must still arrive.
@@ -489,7 +489,7 @@ impl Mechanism {
             (_, Some(lost)) if self.source() == Some(Source::Instance) && lost.cause == Cause::ReadTimeout => {
                 Missed::Fault(self.fault(ErrorKind::Timeout, HOP_LIMIT))
             }
-            (Self::Instance, Some(_)) if is_absent => Missed::NotLoaded("no instance metadata was reached".to_owned()),
+            (Self::Instance, Some(_)) if is_absent => Missed::NotLoaded("no instance metadata was setup".to_owned()),
             (_, Some(lost)) => Missed::Fault(self.fault(lost.kind, &lost.to_string())),
             (Self::Instance, None) if is_absent => {
                 let is_off = variable("AWS_EC2_METADATA_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true"));
@@ -512,7 +512,7 @@ impl Mechanism {
             // A caller's provider has a client of its own.
             (Self::Given | Self::Role(_), None) => Missed::Fault(match out_of_reach(error) {
                 Some(ErrorKind::Timeout) => self.late(),
-                Some(kind) => self.fault(kind, "their provider could not be reached"),
+                Some(kind) => self.fault(kind, "their provider could not be setup"),
                 None => self.fault(ErrorKind::Unauthenticated, "their provider gave none"),
             }),
             _ => Missed::Fault(self.fault(ErrorKind::Unauthenticated, &self.inspected(error))),
@@ -530,11 +530,11 @@ impl Mechanism {
             kind @ (ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable) => kind,
             _ => ErrorKind::Unauthenticated,
         };
-        let shown = table::shown(&code);
+        let shown = table::known_code(&code);
         let hint = match (operation, code.as_str()) {
             _ if kind != ErrorKind::Unauthenticated => "; it is asked again by itself".to_owned(),
             (_, "ExpiredToken" | "ExpiredTokenException") if operation == operations[1] => {
-                "; the token has expired: whoever writes the file has to renew it".to_owned()
+                "; the token has expired: the program that writes the file has to renew it".to_owned()
             }
             (_, "ExpiredToken" | "ExpiredTokenException") => {
                 "; the credentials that it was called with have expired".to_owned()
@@ -600,7 +600,7 @@ impl Mechanism {
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return format!("nobody is logged in: run `{login}`");
+                return format!("not logged in: run `{login}`");
             }
             Err(error) => return format!("{} cannot be read ({}): run `{login}`", path.display(), error.kind()),
         };

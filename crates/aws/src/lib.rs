@@ -8,7 +8,7 @@ mod flights;
 mod network;
 mod process;
 mod profile;
-mod reach;
+mod setup;
 #[cfg(feature = "admin")]
 mod signed;
 mod source;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use permisos_secrets_core::{Connection, Source, SourceKind};
 
 #[cfg(feature = "admin")]
-pub use admin::{Admin, Decision, Description, Identity, Making, Rotation, Stored, TrailEvent, Version};
+pub use admin::{Admin, Decision, Description, Identity, Rotation, SecretAttributes, Stored, TrailEvent, Version};
 pub use agent::AgentSource;
 pub use source::AwsSource;
 

@@ -1,4 +1,4 @@
-//! How servers are reached: through which proxy, trusting which certificates, and why one was not. One client for AWS,
+//! How servers are setup: through which proxy, trusting which certificates, and why one was not. One client for AWS,
 //! one for what is on this machine or beside it (instance and container metadata), which no proxy may come between.
 
 use std::collections::HashMap;
@@ -253,7 +253,7 @@ impl Cause {
             Some(_) => return Some(Self::NotTls),
             None => {}
         }
-        // Errors that hyper-util and the SDK keep to themselves: their text is what tells them apart.
+        // Errors that hyper-util and the SDK keep to themselves: only their text distinguishes them.
         match error.to_string().as_str() {
             "dns error" => return Some(Self::NotFound),
             "tunnel error: proxy authorization required" => return Some(Self::ProxyAuthentication),

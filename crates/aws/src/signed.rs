@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::admin::Decision;
 use crate::credentials::Chain;
-use crate::reach::{Reached, answered, connect_timeout, failure, unsent};
+use crate::setup::{RegionSetup, answered, connect_timeout, failure, unsent};
 use crate::table;
 
 /// Fifty events of a page, each a few kilobytes.
@@ -43,8 +43,8 @@ struct Call<'c> {
 }
 
 impl Signed {
-    pub(crate) fn new(connection: &Connection, reached: &Reached) -> Self {
-        let Reached { region, config, endpoint_url, credentials, client } = reached;
+    pub(crate) fn new(connection: &Connection, setup: &RegionSetup) -> Self {
+        let RegionSetup { region, config, endpoint_url, credentials, client } = setup;
         let endpoint_url = endpoint_url.clone().or_else(|| config.endpoint_url().map(str::to_owned));
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(connect_timeout(connection.timeout))

@@ -23,7 +23,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credentials::Chain;
 use crate::flights::{CONCURRENCY, in_flight};
-use crate::reach::{Reached, SecondAttempt, describe, failure, reach};
+use crate::setup::{RegionSetup, SecondAttempt, describe, failure, set_up};
 use crate::table;
 
 /// Ids in one `BatchGetSecretValue`
@@ -180,7 +180,7 @@ impl RegionClient {
         let mut regional = self.regional.lock().await;
         let connected = match regional.take() {
             Some(regional) => regional,
-            None => Regional::new(Box::pin(reach(connection, self.region.as_deref(), credentials)).await?),
+            None => Regional::new(Box::pin(set_up(connection, self.region.as_deref(), credentials)).await?),
         };
         // Before any call, so that a provider of credentials that is slow or refuses is named, and not the call. What
         // failed is forgotten: AWS's providers keep what they once read of their files.
@@ -204,8 +204,8 @@ struct Regional {
 }
 
 impl Regional {
-    fn new(reached: Reached) -> Self {
-        let Reached { region, config, endpoint_url, credentials, .. } = reached;
+    fn new(setup: RegionSetup) -> Self {
+        let RegionSetup { region, config, endpoint_url, credentials, .. } = setup;
         let mut config = aws_sdk_secretsmanager::config::Builder::from(&config).retry_classifier(SecondAttempt);
         if let Some(url) = endpoint_url {
             config = config.endpoint_url(url);
@@ -244,7 +244,8 @@ impl Regional {
             }
             for error in page.errors.unwrap_or_default() {
                 let code = error.error_code.as_deref().unwrap_or_default();
-                let message = format!("BatchGetSecretValue in {} answered {} for it", self.region, table::shown(code));
+                let message =
+                    format!("BatchGetSecretValue in {} answered {} for it", self.region, table::known_code(code));
                 let failure = failure(table::kind(code, 400), &message);
                 let id = error.secret_id.unwrap_or_default();
                 let name = SecretId::parse(&id).as_ref().map(name_of).unwrap_or_default().to_owned();

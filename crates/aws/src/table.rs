@@ -104,7 +104,7 @@ pub(crate) fn bare(code: &str) -> &str {
 }
 
 /// An error code as it is shown: what is not known could be anything.
-pub(crate) fn shown(code: &str) -> &str {
+pub(crate) fn known_code(code: &str) -> &str {
     if known(code).is_some() { code } else { "an unknown error" }
 }
 

@@ -14,7 +14,7 @@ use support::scene::{BINARY, Scene, fields, version_id};
 use support::server::{Reply, Server};
 use tokio::task::JoinSet;
 
-/// A fault: its name, what the server answers, what that is told as, and how long the next try waits at least.
+/// A fault: its name, what the server answers, how that is reported, and how long the next try waits at least.
 type Row = (&'static str, fn() -> Reply, ErrorKind, Duration);
 /// What the server does, while the readers read.
 type Script = Arc<Mutex<Box<dyn Fn() -> Reply + Send>>>;
@@ -38,22 +38,22 @@ async fn play((name, fault, kind, least_wait): Row) {
     let mut scene = Scene::open(&server.url, &options).await;
 
     *script.lock().unwrap() = Box::new(fault);
-    let told = scene.until(if kind == ErrorKind::Invalid { "invalid" } else { "failed" }).await;
+    let event = scene.until(if kind == ErrorKind::Invalid { "invalid" } else { "failed" }).await;
     scene.assert_stale(kind);
-    if let EventKind::Failed { retry_in, .. } = told {
+    if let EventKind::Failed { retry_in, .. } = event {
         assert!(retry_in >= least_wait, "{name}: {retry_in:?}");
     }
 
     *script.lock().unwrap() = Box::new(|| version(3));
     scene.until("rotated").await;
-    assert_eq!(scene.secrets.database().unwrap().username, "app-3", "{name}: whoever hears of a rotation reads it");
+    assert_eq!(scene.secrets.database().unwrap().username, "app-3", "{name}: a reported rotation is already read");
     let stale = scene.events.iter().filter(|event| event.kind.name() == "stale").count();
-    assert_eq!(stale, 1, "{name}: stale is told once");
+    assert_eq!(stale, 1, "{name}: stale is reported once");
     scene.end(3, || Some(server.seen().len() as u64)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_reader_notices_a_fault_and_the_engineer_is_told() {
+async fn no_reader_notices_a_fault_and_events_report_it() {
     let second = Duration::from_secs(1);
     let rows: [Row; 12] = [
         ("no answer", || Reply { delay: Duration::from_secs(30), ..version(2) }, ErrorKind::Timeout, second),

@@ -24,7 +24,7 @@ use support::server::{Reply, Seen, Server};
 /// Says to the same program that it is the child, and where the server is.
 const CHILD: &str = "PERMISOS_MEMORY_CHILD";
 
-/// What a Rust application gains by one line: freed memory is zeroed, whoever freed it.
+/// What a Rust application gains by one line: freed memory is zeroed, also what other crates free.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 

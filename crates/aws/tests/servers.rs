@@ -1,4 +1,4 @@
-//! The Rust API against real servers that die, hang, deny and hold what is of no use, while ten thousand readers read.
+//! The Rust API against real servers that die, hang, deny and hold what cannot be used, while ten thousand readers read.
 //! `tests/live` plays the same through the npm package.
 
 #![cfg(unix)]
@@ -66,7 +66,7 @@ async fn a_server_that_is_stopped_so_that_connections_hang() {
     let before = scene.reads();
     scene.until("failed").await;
     scene.assert_stale(ErrorKind::Timeout);
-    assert!(scene.reads() > before, "nobody waits for a server");
+    assert!(scene.reads() > before, "no reader waits for a server");
     moto.resume();
     scene.recovered().await;
     scene.end(1, || gets(&moto)).await;
@@ -102,8 +102,10 @@ async fn bad_versions_replace_nothing_and_the_next_good_one_does() {
         ),
     ] {
         put(&moto, n, &bad);
-        let EventKind::Invalid { version_id: told, violations } = scene.until("invalid").await else { unreachable!() };
-        assert_eq!(told, Some(version_id(n)));
+        let EventKind::Invalid { version_id: reported, violations } = scene.until("invalid").await else {
+            unreachable!()
+        };
+        assert_eq!(reported, Some(version_id(n)));
         let violations = serde_json::to_value(&violations).unwrap();
         assert_eq!(violations[0]["path"], path);
         assert_eq!(violations[0]["rule"], rule);

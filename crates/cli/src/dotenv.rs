@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_value_of_a_name_counts_and_that_there_was_another_is_told() {
+    fn the_last_value_of_a_name_counts_and_the_other_is_reported() {
         let Parsed { variables, overridden } = parse("A=1\rB=2\rA=1\rB=3\r").unwrap();
         assert_eq!(variables.values().collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(overridden.iter().collect::<Vec<_>>(), ["B"]);

@@ -21,19 +21,19 @@ impl Mask {
         Self { values, held: Zeroizing::default() }
     }
 
-    /// Takes in bytes and returns those that may be shown now.
+    /// Takes in bytes and returns those that may be masked now.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
-        self.shown(false)
+        self.masked(false)
     }
 
     /// At the end of the stream: returns the bytes still held back.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
-        self.shown(true)
+        self.masked(true)
     }
 
-    fn shown(&mut self, is_end: bool) -> Vec<u8> {
-        let (mut shown, mut at) = (vec![], 0);
+    fn masked(&mut self, is_end: bool) -> Vec<u8> {
+        let (mut masked, mut at) = (vec![], 0);
         while at < self.held.len() {
             let rest = &self.held[at..];
             // The rest may be the start of a longer value: wait for more bytes.
@@ -41,15 +41,15 @@ impl Mask {
                 break;
             }
             if let Some(value) = self.values.iter().find(|value| rest.starts_with(value)) {
-                shown.extend_from_slice(MASK);
+                masked.extend_from_slice(MASK);
                 at += value.len();
             } else {
-                shown.push(rest[0]);
+                masked.push(rest[0]);
                 at += 1;
             }
         }
         self.held.drain(..at);
-        shown
+        masked
     }
 }
 
@@ -59,9 +59,9 @@ mod tests {
 
     fn masked(values: &[&str], pieces: &[&str]) -> String {
         let mut mask = Mask::new(values.iter().copied());
-        let mut shown: Vec<u8> = pieces.iter().flat_map(|piece| mask.push(piece.as_bytes())).collect();
-        shown.extend(mask.finish());
-        String::from_utf8(shown).unwrap()
+        let mut masked: Vec<u8> = pieces.iter().flat_map(|piece| mask.push(piece.as_bytes())).collect();
+        masked.extend(mask.finish());
+        String::from_utf8(masked).unwrap()
     }
 
     #[test]

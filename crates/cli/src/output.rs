@@ -232,7 +232,7 @@ fn width() -> Option<usize> {
 }
 
 /// Foreign text without characters that control a terminal.
-pub(crate) fn shown(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_a_server_says_does_not_steer_the_terminal() {
         let hostile = "a\u{1b}[2J\u{1b}[8mb\u{9b}2Jc\u{7}\rd\u{1b}]0;title\u{7}";
-        assert_eq!(shown(&format!("{hostile}\n")), "a[2J[8mb2Jcd]0;title");
+        assert_eq!(printable(&format!("{hostile}\n")), "a[2J[8mb2Jcd]0;title");
         for style in [BAD, DIM, GOOD, STRONG, WARN] {
             let painted = paint(style, "text\nmore");
             assert_eq!(tame(&painted), painted);

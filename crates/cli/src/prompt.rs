@@ -8,7 +8,7 @@ use permisos_secrets_core::{Error, ErrorKind};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, tcflush, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use crate::output::shown;
+use crate::output::printable;
 
 /// The character that Ctrl-C sends.
 const INTERRUPT: u8 = 3;
@@ -43,7 +43,7 @@ pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Error> {
 }
 
 fn ask(question: &str) {
-    let (question, mut err) = (shown(question), stderr().lock());
+    let (question, mut err) = (printable(question), stderr().lock());
     // Fails only where standard error is closed; then reading the answer fails as well.
     let _ = write!(err, "{question}").and_then(|()| err.flush());
 }

@@ -213,7 +213,7 @@ fn without_home_and_without_a_terminal_it_works() {
 }
 
 #[test]
-fn without_sts_or_cloudtrail_the_rest_is_told() {
+fn without_sts_or_cloudtrail_the_rest_is_reported() {
     let mut bench = Bench::migrated();
     bench.behind(|asked| match asked.operation.as_str() {
         "GetCallerIdentity" => Answer::error(403, "AccessDenied"),

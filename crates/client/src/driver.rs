@@ -23,10 +23,10 @@ use crate::sync::{Mutex, MutexGuard, Notify, broadcast, wall_clock, watch};
 /// The longest sleep: a machine that slept shows it only to who looks at the clocks, for the monotonic one, by which the
 /// loop sleeps, stood still meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-/// Notices kept for a subscriber that is slow; it is told if it missed some.
+/// Notices kept for a subscriber that is slow; it learns if it missed some.
 const NOTICE_LIMIT: usize = 1024;
 
-/// What a subscriber is told.
+/// What a subscriber receives.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// Reads of the service answer something else from now on.
@@ -107,7 +107,7 @@ impl Driver {
     }
 
     /// Starts the loop where it does not run: at first, and where the runtime that it ran in has ended. Without a source
-    /// there is none: all has happened already and only has to be told.
+    /// there is none: all has happened already and only has to be reported.
     pub(crate) fn start(self: &Arc<Self>, source: Option<&Arc<dyn Source>>) -> Result<(), Error> {
         let Some(source) = source else {
             self.publish(&mut **self.engine());
@@ -162,7 +162,7 @@ impl Driver {
         self.progress.send_replace(());
     }
 
-    /// Waits until the engine has an answer. The loop is started anew where the runtime that it ran in ends meanwhile.
+    /// Waits until the engine has an answer. The loop is started again where the runtime that it ran in ends meanwhile.
     pub(crate) async fn until(
         &self,
         start: impl Fn() -> Result<(), Error>,
@@ -255,7 +255,7 @@ impl Driver {
         }
     }
 
-    /// Readers first, then those who are told: whoever hears of a rotation already reads it.
+    /// Readers first, then subscribers: a reported rotation is already read.
     fn publish(&self, engine: &mut dyn DrivenEngine) {
         for service in self.publish_changed(engine) {
             let _ = self.notices.send(Notice::Changed(service));
@@ -269,7 +269,7 @@ impl Driver {
     fn publish_changed(&self, engine: &mut dyn DrivenEngine) -> Vec<ServiceId> {
         let mut changed = vec![];
         while let Some(service) = engine.poll_changed() {
-            if let Some(snapshot) = engine.snapshot(&service) {
+            if let Some(snapshot) = engine.state(&service) {
                 self.published.put(snapshot);
                 changed.push(service);
             }
@@ -291,12 +291,12 @@ impl fmt::Debug for Subscription {
 }
 
 impl Subscription {
-    /// The next notice; `None` once the secrets are closed and all was told.
+    /// The next notice; `None` once the secrets are closed and all was reported.
     pub async fn next(&mut self) -> Option<Notice> {
         let received = tokio::select! {
             biased;
             received = self.notices.recv() => received,
-            // What `close` told may have come after the look above.
+            // What `close` reported may have come after the look above.
             _ = self.closing.wait_for(|is_closed| *is_closed) => match self.notices.try_recv() {
                 Ok(notice) => Ok(notice),
                 Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
@@ -310,7 +310,7 @@ impl Subscription {
         }
     }
 
-    /// The next event; `None` once the secrets are closed and all was told.
+    /// The next event; `None` once the secrets are closed and all was reported.
     pub async fn next_event(&mut self) -> Option<Event> {
         loop {
             if let Notice::Event(event) = self.next().await? {

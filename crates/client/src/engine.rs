@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use permisos_secrets_core::{
-    Connection, Engine, Error, Event, Fetch, Fetched, Health, Options, Refresh, ServiceId, Snapshot, SnapshotFile,
+    Connection, Engine, Error, Event, Fetch, Fetched, Health, Options, Refresh, ServiceId, ServiceState, SnapshotFile,
     SourceKind, Timestamp, UnixTime,
 };
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub trait DrivenEngine: Send {
     fn poll_timeout(&mut self) -> Option<Timestamp>;
     fn poll_event(&mut self) -> Option<Event>;
     fn poll_changed(&mut self) -> Option<ServiceId>;
-    fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot>;
+    fn state(&mut self, service: &ServiceId) -> Option<ServiceState>;
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>>;
     fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error>;
     fn refreshed(&mut self, service: &ServiceId) -> Option<Result<(), Error>>;
@@ -81,8 +81,8 @@ impl DrivenEngine for Engine {
         Self::poll_changed(self)
     }
 
-    fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
-        Self::snapshot(self, service)
+    fn state(&mut self, service: &ServiceId) -> Option<ServiceState> {
+        Self::state(self, service)
     }
 
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>> {

@@ -73,7 +73,7 @@ impl Vault {
         }
     }
 
-    /// Seals the text in place of what was sealed before: whoever reads the file finds the old or the new, whole.
+    /// Seals the text in place of what was sealed before: a reader of the file finds the old or the new, whole.
     pub fn write(&self, text: &str) -> Result<(), String> {
         let fail = |error: std::io::Error| format!("{} could not be written: {error}", self.path.display());
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

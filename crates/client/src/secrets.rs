@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt, stream};
 use permisos_secrets_core::schema::{self, CustomConfig, Secret};
 use permisos_secrets_core::{
-    Config, Connection, Error, ErrorKind, Event, Health, Read, Service, ServiceId, Snapshot, Source, SourceKind,
+    Config, Connection, Error, ErrorKind, Event, Health, Read, Service, ServiceId, ServiceState, Source, SourceKind,
     Timestamp,
 };
 use serde_json::{Map, Value};
@@ -279,21 +279,21 @@ impl Secrets {
 
     /// Answers a read with its origin, freshness and version. Never waits and never does I/O.
     pub fn read(&self, service: impl Into<ServiceId>) -> Result<Read, Error> {
-        self.answer(&service.into(), Snapshot::read)
+        self.answer(&service.into(), ServiceState::read)
     }
 
     fn config(&self, service: &ServiceId) -> Result<Config, Error> {
-        self.answer(service, Snapshot::config)
+        self.answer(service, ServiceState::config)
     }
 
     fn answer<T>(
         &self,
         service: &ServiceId,
-        read: impl Fn(&Snapshot, Timestamp) -> Result<T, Error>,
+        read: impl Fn(&ServiceState, Timestamp) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let driver = &self.0.driver;
         let now = driver.now();
-        let decided = |snapshot: &Snapshot| (!snapshot.is_overdue(now)).then(|| read(snapshot, now));
+        let decided = |snapshot: &ServiceState| (!snapshot.is_overdue(now)).then(|| read(snapshot, now));
         let answer = driver.published.with(service, decided).ok_or_else(|| Error::not_configured(service))?;
         answer.unwrap_or_else(|| {
             driver.catch_up();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
 use permisos_secrets_core::{
-    Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, Snapshot, SnapshotFile, SourceKind,
+    Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, ServiceState, SnapshotFile, SourceKind,
     Timestamp, UnixTime,
 };
 use serde_json::json;
@@ -62,7 +62,7 @@ impl DrivenEngine for Asleep {
         poll_timeout() -> Option<Timestamp>;
         poll_event() -> Option<Event>;
         poll_changed() -> Option<ServiceId>;
-        snapshot(service: &ServiceId) -> Option<Snapshot>;
+        state(service: &ServiceId) -> Option<ServiceState>;
         loaded(now: Timestamp) -> Option<Result<(), Error>>;
         refresh(service: &ServiceId, now: Timestamp) -> Result<Refresh, Error>;
         refreshed(service: &ServiceId) -> Option<Result<(), Error>>;

@@ -1,4 +1,4 @@
-//! The driver under shuttle: the loop, those who wait, those who are told and `close` meet in many orders.
+//! The driver under shuttle: the loop, waiting callers, subscribers and `close` meet in many orders.
 //!
 //! `src/driver.rs` is compiled a second time, on the primitives below in place of `src/sync.rs`. The lock is shuttle's. The
 //! channels are tokio's own; each of their operations takes a turn, which is a lock of shuttle's, so that others may come
@@ -23,12 +23,12 @@ mod engine {
 mod published {
     use std::sync::Mutex;
 
-    use permisos_secrets_core::{ServiceId, Snapshot};
+    use permisos_secrets_core::{ServiceId, ServiceState};
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
     /// Every snapshot of one service, and which is the latest.
     pub(crate) struct Published {
-        all: Mutex<Vec<Snapshot>>,
+        all: Mutex<Vec<ServiceState>>,
         count: AtomicUsize,
     }
 
@@ -37,7 +37,7 @@ mod published {
             Self { all: Mutex::default(), count: AtomicUsize::new(0) }
         }
 
-        pub(crate) fn put(&self, snapshot: Snapshot) {
+        pub(crate) fn put(&self, snapshot: ServiceState) {
             let count = {
                 let mut all = self.all.lock().unwrap();
                 all.push(snapshot);
@@ -46,7 +46,7 @@ mod published {
             self.count.store(count, Ordering::SeqCst);
         }
 
-        pub(crate) fn with<T>(&self, _service: &ServiceId, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+        pub(crate) fn with<T>(&self, _service: &ServiceId, read: impl FnOnce(&ServiceState) -> T) -> Option<T> {
             let count = self.count.load(Ordering::SeqCst);
             let latest = self.all.lock().unwrap().get(count.checked_sub(1)?).cloned();
             latest.as_ref().map(read)
@@ -176,7 +176,7 @@ mod sync {
             }
 
             pub(crate) async fn wait_for(&mut self, holds: impl FnMut(&T) -> bool) -> Result<(), RecvError> {
-                // What it answers is a lock of tokio's: nobody may come next while it is held.
+                // What it answers is a lock of tokio's: no other task may come next while it is held.
                 self.0.take_each(async { self.1.wait_for(holds).await.map(drop) }).await
             }
         }
@@ -293,7 +293,7 @@ fn whoever_waits_for_the_load_is_woken_and_reads() {
 }
 
 #[test]
-fn whoever_hears_of_a_version_reads_it() {
+fn a_reported_version_is_already_read() {
     check(|driver| {
         let mut subscription = driver.subscribe();
         let driving = started(&driver, |driver| {
@@ -366,16 +366,16 @@ fn after_close_nobody_waits() {
 }
 
 #[test]
-fn a_subscription_ends_when_all_was_told() {
+fn a_subscription_ends_when_all_was_reported() {
     check(|driver| {
         load(&driver);
         let mut subscription = driver.subscribe();
         let closing = started(&driver, Driver::close);
-        let mut told = 0;
+        let mut reported = 0;
         while block_on(subscription.next()).is_some() {
-            told += 1;
+            reported += 1;
         }
         closing.join().unwrap();
-        assert_eq!(told, 1, "that reads answer nothing any more");
+        assert_eq!(reported, 1, "that reads answer nothing any more");
     });
 }

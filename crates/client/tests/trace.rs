@@ -1,4 +1,4 @@
-//! What `tracing` is told, by the levels that docs/monitoring.md names, through a real subscriber.
+//! What is logged through `tracing`, by the levels that docs/monitoring.md names, through a real subscriber.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Level and event of each line.
-fn told(log: &Log) -> BTreeSet<String> {
+fn logged(log: &Log) -> BTreeSet<String> {
     let text = log.text();
     let line = |line: &str| {
         let (level, rest) = line.trim().split_once(' ').unwrap();
@@ -59,7 +59,7 @@ async fn every_event_is_told_at_its_level() {
         "WARN fallback",
         "WARN stale",
     ];
-    assert_eq!(told(&log), levels.map(str::to_owned).into());
+    assert_eq!(logged(&log), levels.map(str::to_owned).into());
 }
 
 #[tokio::test(start_paused = true)]

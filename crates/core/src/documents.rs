@@ -9,14 +9,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::connection::Connection;
 use crate::engine::Engine;
+use crate::engine::state::{Held, Origin, ServiceState};
 use crate::error::{Error, ErrorKind, Rule, Violation};
-use crate::fetch::{Call, Failure, FetchId, Fetched, Stage};
-use crate::options::{Connection, Options, SourceKind};
-use crate::policy::{Timestamp, UnixTime};
-use crate::schema::{Config, Definition, Wiped, exact_json};
+use crate::options::{Options, SnapshotFile, SourceKind};
+use crate::schema::{Config, Definition, ZeroizingJson, exact_json};
 use crate::service::ServiceId;
-use crate::snapshot::{Held, Origin, Snapshot};
+use crate::source::{Call, Failure, FetchId, Fetched, Stage};
+use crate::time::{Timestamp, UnixTime};
 use crate::variables::Variables;
 
 /// Wall clocks in milliseconds show this from 2001 on, and clocks in seconds in 30,000 years.
@@ -89,10 +90,14 @@ impl From<f64> for UnixTime {
     }
 }
 
+/// The texts of the files that variables name, where they could be read.
+type Files = Vec<(String, Option<String>)>;
+
 /// The variables of a document, each with its value, and the texts of files.
-fn read_variables(text: &str) -> Result<(BTreeMap<String, SecretString>, Vec<(String, Option<String>)>), Error> {
+fn read_variables(text: &str) -> Result<(BTreeMap<String, SecretString>, Files), Error> {
     let shape = "variables: `{ NAME: value }`, and `{ NAME: { path, text } }` for one that names a file";
-    let mut document = serde_json::from_str(text).map(Wiped).map_err(|error| malformed("the variables", shape, &error))?;
+    let mut document =
+        serde_json::from_str(text).map(ZeroizingJson).map_err(|error| malformed("the variables", shape, &error))?;
     let (mut values, mut files) = (BTreeMap::new(), vec![]);
     let take = |value: Option<&mut Value>| match value {
         Some(Value::String(text)) => Some(std::mem::take(text)),
@@ -131,9 +136,10 @@ impl Variables {
         }
         let exposed = |name: &'_ str| {
             let value = self.get(name).unwrap_or_default();
-            match Self::names_file(name) {
-                true => Exposed::File { path: value, text: self.file(name) },
-                false => Exposed::Value(value),
+            if Self::names_file(name) {
+                Exposed::File { path: value, text: self.file(name) }
+            } else {
+                Exposed::Value(value)
             }
         };
         exact_json(&self.names().map(|name| (name, exposed(name))).collect::<BTreeMap<_, _>>())
@@ -171,7 +177,7 @@ pub struct Setup {
     /// How to reach Secrets Manager.
     pub connection: Connection,
     /// The sealed snapshot, where the options ask for one.
-    pub snapshot: Option<crate::options::SnapshotFile>,
+    pub snapshot: Option<SnapshotFile>,
 }
 
 impl From<&Options> for Setup {
@@ -263,7 +269,7 @@ impl Serialize for Exposed<'_> {
     }
 }
 
-impl Snapshot {
+impl ServiceState {
     /// The document `state`, **with its secret values**. Zeroed when dropped. Reads are counted where they happen.
     pub fn expose_json(&self) -> Zeroizing<String> {
         exact_json(&State {

@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::schema::nearest;
+use crate::reader::nearest;
 use crate::service::{Service, ServiceId};
 
 /// Why a secret could not be read. Coarse on purpose: each kind says what the caller must do. In JSON it is its code.

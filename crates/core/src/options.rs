@@ -6,11 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::name::{Environment, SecretId, SecretName, is_region};
-use crate::policy::{CachePolicy, Timestamp, UnixTime, in_milliseconds};
-use crate::schema::{DatabaseDefaults, Definition, Fields, Findings, boolean_word, nearest};
+use crate::policy::CachePolicy;
+use crate::reader::{Fields, Problems, boolean_word, nearest};
+use crate::schema::{DatabaseDefaults, Definition};
 use crate::service::{Service, ServiceId};
+use crate::time::{Timestamp, UnixTime};
 use crate::variables::Variables;
 
 const DEFAULT_PREFIX: &str = "permisos";
@@ -62,32 +65,6 @@ pub enum SourceKind {
     Environment,
 }
 
-/// How the driver's source reaches Secrets Manager. The engine itself reads only the first region.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Connection {
-    /// Regions in order: the primary, then replicas. Empty: the region that the AWS configuration names.
-    pub regions: Vec<String>,
-    /// Another endpoint than AWS's, e.g. a VPC endpoint or an emulator.
-    pub endpoint_url: Option<String>,
-    /// A profile of the AWS configuration files.
-    pub profile: Option<String>,
-    /// A role to assume.
-    pub role_arn: Option<String>,
-    /// The longest time for one call in one region.
-    #[serde(rename = "timeoutMs", with = "in_milliseconds")]
-    pub timeout: Duration,
-}
-
-impl Connection {
-    /// The longest time for one fetch: a driver ends one that takes longer, so that the secret can be tried again. A
-    /// source bounds its own time, by `timeout` in each region; many secrets take several calls.
-    pub fn fetch_limit(&self) -> Duration {
-        let regions = u32::try_from(self.regions.len()).unwrap_or(u32::MAX).max(1);
-        self.timeout.saturating_mul(regions).saturating_add(Duration::from_mins(2))
-    }
-}
-
 /// The sealed snapshot: a file that the driver encrypts to an age identity.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,40 +76,23 @@ pub struct SnapshotFile {
 }
 
 impl Options {
-    /// Reads options as every runtime takes them, with the variables that they name. Durations are in seconds.
-    ///
-    /// | option | default |
-    /// |---|---|
-    /// | `environment` | `PERMISOS_ENVIRONMENT`, else `NODE_ENV`, else `development` |
-    /// | `source` | by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere |
-    /// | `services` | all seven |
-    /// | `prefix` | `permisos` |
-    /// | `secretIds` | by the naming convention |
-    /// | `secrets` | no custom ones |
-    /// | `ttl` | 3600 |
-    /// | `staleIfError` | 86400 |
-    /// | `previousFor` | 86400 |
-    /// | `environmentFallback` | true |
-    /// | `snapshot` | none: `{ path, identityFile }` seals the last good values on disk |
-    /// | `database` | nothing: `{ host, port, database }` completes a secret that RDS manages |
-    /// | `region`, `regions` | what the AWS configuration names |
-    /// | `endpointUrl`, `profile`, `roleArn` | by the AWS configuration |
-    /// | `timeout` | 5 |
+    /// Reads options as every runtime takes them, with the variables that they name. [`OPTIONS`](crate::OPTIONS) lists
+    /// them with their defaults. Durations are in seconds.
     pub fn parse<K: AsRef<str>, V: Into<String>>(
         options: &Map<String, Value>,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(Self, Variables), Error> {
-        let mut findings =
-            Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
-        let mut fields = Fields::new(options, &mut findings);
+        let mut problems =
+            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
         let variables = Variables::new(variables, &custom);
         let options = Self::read(&mut fields, custom, &variables);
         fields.deny_rest("an option");
         match options {
-            Some(options) if findings.violations.is_empty() => Ok((options, variables)),
+            Some(options) if problems.violations.is_empty() => Ok((options, variables)),
             _ => {
-                Err(Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", findings.violations))
+                Err(Error::violating(ErrorKind::ConfigInvalid, None, "the options are not valid", problems.violations))
             }
         }
     }
@@ -186,9 +146,9 @@ impl Options {
     /// The names of the variables to ask the environment for, before the options are checked: those of the services and
     /// secrets that they ask for, and those that steer the engine.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
-        let mut findings =
-            Findings { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
-        let mut fields = Fields::new(options, &mut findings);
+        let mut problems =
+            Problems { violations: vec![], warnings: vec![], variable: &|_| None, forbids_placeholders: false };
+        let mut fields = Fields::new(options, &mut problems);
         let (custom, services) = (read_custom(&mut fields), read_services(&mut fields));
         let definitions = services.iter().map(|service| service.definition()).chain(&custom);
         Variables::named_by(definitions).into_iter().map(str::to_owned).collect()
@@ -292,7 +252,7 @@ fn violate_service<'n>(
         || format!("known are {}", known.collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
-    fields.findings.violate(&format!("/{path}"), Rule::UnknownOption, &format!("is not a service asked for: {hint}"));
+    fields.problems.violate(&format!("/{path}"), Rule::UnknownOption, &format!("is not a service asked for: {hint}"));
 }
 
 fn read_prefix(fields: &mut Fields<'_, '_>) -> Option<String> {
@@ -383,12 +343,12 @@ fn read_connection(fields: &mut Fields<'_, '_>, variables: &Variables) -> Connec
         for (index, item) in list.iter().enumerate() {
             match item.as_str().filter(|region| is_region(region)) {
                 Some(region) if regions.iter().any(|it| it == region) => {
-                    fields.findings.violate(&format!("/regions/{index}"), Rule::Unique, "is listed before");
+                    fields.problems.violate(&format!("/regions/{index}"), Rule::Unique, "is listed before");
                 }
                 Some(region) => regions.push(region.to_owned()),
                 None => {
                     let phrase = "must be a region such as us-east-1";
-                    fields.findings.violate(&format!("/regions/{index}"), Rule::Name, phrase);
+                    fields.problems.violate(&format!("/regions/{index}"), Rule::Name, phrase);
                 }
             }
         }
@@ -436,12 +396,12 @@ fn read_custom(fields: &mut Fields<'_, '_>) -> Vec<Definition> {
     for (index, item) in list.iter().enumerate() {
         let path = format!("/secrets/{index}");
         let Some(object) = item.as_object() else {
-            fields.findings.violate(&path, Rule::Type, "must be a definition { id, fields }");
+            fields.problems.violate(&path, Rule::Type, "must be a definition { id, fields }");
             continue;
         };
-        let before = fields.findings.violations.len();
-        let read = Definition::read(&mut Fields::at(path, object, fields.findings), &custom);
-        custom.extend(read.filter(|_| fields.findings.violations.len() == before));
+        let before = fields.problems.violations.len();
+        let read = Definition::read(&mut Fields::at(path, object, fields.problems), &custom);
+        custom.extend(read.filter(|_| fields.problems.violations.len() == before));
     }
     custom
 }

@@ -54,7 +54,7 @@ fn nothing_of_a_stored_secret_is_shown() {
         assert_no_leak(&format!("{fetched:?}"), "what was fetched");
         engine.handle_fetched(Timestamp(0), fetched);
         for service in Service::ALL {
-            assert_no_leak(&format!("{:?}", engine.snapshot(&service.into())), "a snapshot");
+            assert_no_leak(&format!("{:?}", engine.state(&service.into())), "a snapshot");
             match engine.read(&service.into(), Timestamp(0)) {
                 Ok(read) => {
                     assert_no_leak(&format!("{read:?} {:#?}", read.config), "a read");

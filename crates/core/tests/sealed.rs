@@ -187,7 +187,7 @@ fn a_restart_within_the_outage_does_not_make_it_younger() {
 }
 
 #[test]
-fn what_is_too_old_foreign_or_malformed_is_told_and_ignored() {
+fn what_is_too_old_foreign_or_malformed_is_reported_and_ignored() {
     let other = json!({ "environment": "staging" });
     let renamed = json!({ "secretIds": { "redis": "other/name", "monitoring": "other/name" } });
     let cases = [
@@ -320,10 +320,7 @@ fn nothing_of_a_sealed_value_is_shown() {
         while let Some(event) = process.0.poll_event() {
             assert_no_leak(&format!("{event:?} {}", serde_json::to_string(&event).unwrap()), "an event");
         }
-        assert_no_leak(
-            &format!("{:?} {:?}", process.0.snapshot(&redis()), process.0.health(Timestamp(0))),
-            "the state",
-        );
+        assert_no_leak(&format!("{:?} {:?}", process.0.state(&redis()), process.0.health(Timestamp(0))), "the state");
     }
     let options = json!({ "source": "aws", "snapshot": { "path": "x", "identityFile": "x", "keyFile": 1 } });
     let error = Options::parse(options.as_object().unwrap(), [] as [(&str, &str); 0]).unwrap_err();

@@ -73,7 +73,7 @@ pub(crate) struct FieldAttributes {
     pub(crate) prefixes: Vec<LitStr>,
     pub(crate) range: Option<(Expr, Expr)>,
     pub(crate) renewed: bool,
-    pub(crate) shown: bool,
+    pub(crate) visible: bool,
     pub(crate) variable: Option<LitStr>,
 }
 
@@ -126,7 +126,7 @@ impl FieldAttributes {
                 self.range = Some((least, inside.parse()?));
             }
             "renewed" => self.renewed = true,
-            "shown" => self.shown = true,
+            "visible" => self.visible = true,
             "url" => self.text = Some("Url"),
             "variable" => self.variable = Some(meta.value()?.parse()?),
             _ => return Err(meta.error("is not an attribute of a field")),

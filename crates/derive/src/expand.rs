@@ -62,7 +62,7 @@ impl<'i> Record<'i> {
         });
         let extra_seen = extra.map_or_else(|| quote! { None }, |ident| quote! { Some(&self.#ident) });
         let name = ident.to_string();
-        let wiped = members.iter().filter(|it| is_string(it.ty) && !it.attributes.shown);
+        let wiped = members.iter().filter(|it| is_string(it.ty) && !it.attributes.visible);
         let wiped: Vec<_> = wiped.map(|Member { ident, .. }| ident).collect();
         let zeroed = (!wiped.is_empty()).then(|| {
             quote! {
@@ -106,7 +106,7 @@ impl<'i> Record<'i> {
 impl Member<'_> {
     fn expand(&self) -> TokenStream {
         let Self { ty, name, attributes, description, .. } = self;
-        let FieldAttributes { derived, renewed, shown, prefixes, .. } = attributes;
+        let FieldAttributes { derived, renewed, visible, prefixes, .. } = attributes;
         let field = quote! { <#ty as ::permisos_secrets::schema::FieldValue> };
         let kind = match (attributes.text, &attributes.range) {
             (Some(text), _) => {
@@ -128,7 +128,7 @@ impl Member<'_> {
             Some(Default::With { function, words }) => {
                 quote! {
                     #need::Default(#default::With {
-                        words: ::permisos_secrets::schema::told(#words),
+                        words: ::permisos_secrets::schema::documented(#words),
                         make: #function,
                     })
                 }
@@ -149,18 +149,18 @@ impl Member<'_> {
         quote! {
             ::permisos_secrets::schema::Field {
                 name: ::std::borrow::Cow::Borrowed(#name),
-                description: ::permisos_secrets::schema::told(#description),
+                description: ::permisos_secrets::schema::documented(#description),
                 kind: #kind,
                 need: #need,
                 variable: #variable,
                 min_length: #min_length,
                 prefix: #prefix,
-                shown: #shown,
+                visible: #visible,
                 renewed: #renewed,
                 alias: #alias,
                 file: #file,
                 in_url: #in_url,
-                example: ::permisos_secrets::schema::told(#example),
+                example: ::permisos_secrets::schema::documented(#example),
             }
         }
     }
@@ -207,7 +207,7 @@ pub(crate) fn secret(input: &DeriveInput) -> Result<TokenStream> {
                 static DEFINITION: ::permisos_secrets::schema::Definition = ::permisos_secrets::schema::Definition {
                     service: ::std::borrow::Cow::Borrowed(#service),
                     id: ::std::borrow::Cow::Borrowed(#id),
-                    description: ::permisos_secrets::schema::told(#description),
+                    description: ::permisos_secrets::schema::documented(#description),
                     fields: ::permisos_secrets::schema::FieldList::Known(
                         <#ident as ::permisos_secrets::schema::Record>::FIELDS,
                     ),

@@ -16,7 +16,7 @@
 //! | `default = 5432`, `default_with(function, "in words")` | what stands where nothing is stored |
 //! | `name = "other"` | the name in JSON, where it is not the field's in camelCase |
 //! | `alias = "other"` | another name under which AWS stores it |
-//! | `shown` | it is no secret: never redacted |
+//! | `visible` | it is no secret: never redacted |
 //! | `renewed` | an issuer gives out a new one |
 //! | `derived` | made from the other fields, not stored |
 //! | `example = "…"` | for templates |

@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use permisos_secrets::{DrivenEngine, Error, ServiceId};
-use permisos_secrets_core::{Read, Snapshot, Timestamp, UnixTime};
+use permisos_secrets_core::{Read, ServiceState, Timestamp, UnixTime};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub struct Driven<O>(RefCell<State>, PhantomData<O>);
 
 struct State {
     engine: Box<dyn DrivenEngine>,
-    published: HashMap<ServiceId, Snapshot>,
+    published: HashMap<ServiceId, ServiceState>,
     events: VecDeque<Value>,
 }
 
@@ -40,7 +40,7 @@ impl<O> fmt::Debug for Driven<O> {
 impl State {
     fn publish(&mut self) {
         while let Some(service) = self.engine.poll_changed() {
-            if let Some(snapshot) = self.engine.snapshot(&service) {
+            if let Some(snapshot) = self.engine.state(&service) {
                 self.published.insert(service, snapshot);
             }
         }

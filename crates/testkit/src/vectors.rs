@@ -134,7 +134,7 @@ fn payload<S: Subject>(vector: &Value) -> Value {
         Ok(read) => {
             let mut answer = json!({ "config": read["config"], "redacted": read["redacted"] });
             let health = engine.health(0);
-            let warnings = findings(&health["services"][0]["warnings"]);
+            let warnings = problems(&health["services"][0]["warnings"]);
             if warnings.as_array().is_some_and(|it| !it.is_empty()) {
                 answer["warnings"] = warnings;
             }
@@ -144,10 +144,10 @@ fn payload<S: Subject>(vector: &Value) -> Value {
 }
 
 fn outcome(error: &Value) -> Value {
-    json!({ "code": error["code"], "violations": findings(&error["violations"]) })
+    json!({ "code": error["code"], "violations": problems(&error["violations"]) })
 }
 
-fn findings(violations: &Value) -> Value {
+fn problems(violations: &Value) -> Value {
     let short = |it: &Value| json!([it["path"], it["rule"]]);
     violations.as_array().into_iter().flatten().map(short).collect()
 }

@@ -5,8 +5,8 @@ use std::{fmt, fs};
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use permisos_secrets_core::{
-    Connection, Engine, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, Snapshot,
-    SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
+    Connection, Engine, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId,
+    ServiceState, SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub struct SandboxedEngine {
     sandbox: Result<Running, Error>,
     options: Options,
     /// The latest of each service: their reads are counted here, where they happen.
-    snapshots: HashMap<ServiceId, Snapshot>,
+    states: HashMap<ServiceId, ServiceState>,
     /// The fetches under way.
     flights: HashMap<FetchId, Vec<(ServiceId, Stage)>>,
     /// The last health that the component reported, for when it is gone.
@@ -77,9 +77,9 @@ impl SandboxedEngine {
         let engine = engine.map_err(|error| failed(&error))?.map_err(refused)?;
         let mut running = Running { store, component, engine, limits };
         let health = running.call(|engine, store, this| engine.call_health(store, this, 0.0))?;
-        let empty = |service: ServiceId| (service.clone(), Snapshot::empty(service));
+        let empty = |service: ServiceId| (service.clone(), ServiceState::empty(service));
         Ok(Self {
-            snapshots: parsed.service_ids().map(empty).collect(),
+            states: parsed.service_ids().map(empty).collect(),
             options: parsed,
             flights: HashMap::new(),
             last_health: read_document("its health", &health)?,
@@ -134,7 +134,7 @@ impl SandboxedEngine {
         let is_another = |request: &Request| self.options.secret_ids.get(&request.service) != Some(&request.secret_id);
         let what = if asked.is_empty() {
             "a fetch of nothing"
-        } else if asked.iter().any(|(service, _)| !self.snapshots.contains_key(service)) {
+        } else if asked.iter().any(|(service, _)| !self.states.contains_key(service)) {
             "a fetch for a service that is not among its own"
         } else if fetch.requests.iter().any(is_another) {
             "a fetch of another secret than that of its service"
@@ -151,13 +151,31 @@ impl SandboxedEngine {
         Err(unusable(what))
     }
 
+    /// Asks the component how it is; once it is gone, everything is unavailable.
+    fn update_health(&mut self, now: Timestamp) {
+        let health = self.call(|engine, store, this| engine.call_health(store, this, number(now)));
+        let health = health.and_then(|health| read_document("its health", &health));
+        match self.or_end(health) {
+            Ok(health) => self.last_health = health,
+            Err(error) => {
+                self.last_health.status = Status::Unavailable;
+                for service in &mut self.last_health.services {
+                    service.status = Status::Unavailable;
+                    service.last_error = Some(error.kind());
+                    service.last_error_message = Some(error.to_string());
+                    service.next_refresh = None;
+                }
+            }
+        }
+    }
+
     /// The next state of a service. Fails on the config of another one: readers rely on the pair.
-    fn adopt(&mut self, service: &ServiceId, state: Option<&str>) -> Result<Option<Snapshot>, Error> {
-        let (Some(last), Some(state)) = (self.snapshots.get(service), state) else { return Ok(None) };
+    fn adopt(&mut self, service: &ServiceId, state: Option<&str>) -> Result<Option<ServiceState>, Error> {
+        let (Some(last), Some(state)) = (self.states.get(service), state) else { return Ok(None) };
         let definition = self.options.definition(service);
         let next = definition.and_then(|definition| last.succeeded_by(definition, state));
         let next = next.ok_or_else(|| unusable("a state that is none of its service"))?;
-        self.snapshots.insert(service.clone(), next.clone());
+        self.states.insert(service.clone(), next.clone());
         Ok(Some(next))
     }
 }
@@ -222,8 +240,7 @@ impl DrivenEngine for SandboxedEngine {
         self.flights.remove(&fetched.id);
         let fetched = fetched.expose_json();
         // A component that fails is ended; the next call returns the reason.
-        let taken =
-            self.call(|engine, store, this| engine.call_handle_fetched(store, this, number(now), &fetched));
+        let taken = self.call(|engine, store, this| engine.call_handle_fetched(store, this, number(now), &fetched));
         let _ = self.or_end(taken.and_then(|taken| taken.map_err(refused)));
     }
 
@@ -247,13 +264,14 @@ impl DrivenEngine for SandboxedEngine {
         self.follow(|engine, store, this| engine.call_poll_changed(store, this)).ok()?.map(ServiceId::from)
     }
 
-    fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
+    fn state(&mut self, service: &ServiceId) -> Option<ServiceState> {
         if self.closed.is_some() {
-            return self.snapshots.get(service).cloned();
+            return self.states.get(service).cloned();
         }
         let state = self.follow(|engine, store, this| engine.call_state(store, this, service.as_str()));
-        let state = state.and_then(|state| self.adopt(service, state.map(Zeroizing::new).as_ref().map(|it| it.as_str())));
-        self.or_end(state).unwrap_or_else(|_| self.snapshots.get(service).cloned())
+        let state =
+            state.and_then(|state| self.adopt(service, state.map(Zeroizing::new).as_ref().map(|it| it.as_str())));
+        self.or_end(state).unwrap_or_else(|_| self.states.get(service).cloned())
     }
 
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>> {
@@ -294,29 +312,15 @@ impl DrivenEngine for SandboxedEngine {
     }
 
     fn health(&mut self, now: Timestamp) -> Health {
-        let mut health = match &self.closed {
-            Some(Closed { engine, .. }) => Health { fetches: self.last_health.fetches.clone(), ..engine.health(now) },
-            None => {
-                let health = self.call(|engine, store, this| engine.call_health(store, this, number(now)));
-                let health = health.and_then(|health| read_document("its health", &health));
-                match self.or_end(health) {
-                    Ok(health) => self.last_health = health,
-                    Err(error) => {
-                        self.last_health.status = Status::Unavailable;
-                        for service in &mut self.last_health.services {
-                            service.status = Status::Unavailable;
-                            service.last_error = Some(error.kind());
-                            service.last_error_message = Some(error.to_string());
-                            service.next_refresh = None;
-                        }
-                    }
-                }
-                self.last_health.clone()
-            }
+        let mut health = if let Some(Closed { engine, .. }) = &self.closed {
+            Health { fetches: self.last_health.fetches.clone(), ..engine.health(now) }
+        } else {
+            self.update_health(now);
+            self.last_health.clone()
         };
         for service in &mut health.services {
-            if let Some(snapshot) = self.snapshots.get(&service.service) {
-                service.reads = snapshot.reads();
+            if let Some(state) = self.states.get(&service.service) {
+                service.reads = state.reads();
             }
         }
         health
@@ -330,13 +334,13 @@ impl DrivenEngine for SandboxedEngine {
         let _ = self.call(|engine, store, this| engine.call_close(store, this));
         let events = std::iter::from_fn(|| self.poll_event()).collect();
         // For the calls made so far: the time does not matter.
-        self.health(Timestamp(0));
+        self.update_health(Timestamp(0));
         let mut engine = Engine::new(self.options.clone(), Variables::default());
         engine.close();
         // Those of its start, which was long ago.
         while engine.poll_event().is_some() {}
         for service in self.services() {
-            let state = engine.snapshot(&service).map(|state| state.expose_json());
+            let state = engine.state(&service).map(|state| state.expose_json());
             let _ = self.adopt(&service, state.as_ref().map(|it| it.as_str()));
         }
         self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; load them again"));
@@ -346,7 +350,13 @@ impl DrivenEngine for SandboxedEngine {
 
 impl fmt::Debug for SandboxedEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.closed.is_some() { "closed" } else if self.sandbox.is_ok() { "running" } else { "ended" };
+        let state = if self.closed.is_some() {
+            "closed"
+        } else if self.sandbox.is_ok() {
+            "running"
+        } else {
+            "ended"
+        };
         f.debug_struct("SandboxedEngine").field("state", &state).finish_non_exhaustive()
     }
 }
@@ -354,9 +364,9 @@ impl fmt::Debug for SandboxedEngine {
 /// The options as this very program reads them, and those of the variables that their services and secrets name, with the
 /// texts of files.
 fn look_up(options: &Map<String, Value>, variables: &HashMap<String, String>) -> Result<(Options, Variables), Error> {
-    let names = Options::variable_names(options);
-    let named = names.iter().filter_map(|name| Some((name.as_str(), variables.get(name)?.as_str())));
-    let (options, mut found) = Options::parse(options, named)?;
+    let asked = Options::variable_names(options);
+    let set = asked.iter().filter_map(|name| Some((name.as_str(), variables.get(name)?.as_str())));
+    let (options, mut found) = Options::parse(options, set)?;
     let files: Vec<_> = found.files().into_iter().map(|(variable, path)| (variable, path.to_owned())).collect();
     for (variable, path) in files {
         found = found.with_file(variable, fs::read_to_string(path).ok());
@@ -374,6 +384,7 @@ fn read_document<T: DeserializeOwned>(what: &str, document: &str) -> Result<T, E
 }
 
 /// The component's own error.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` passes")]
 fn refused(document: String) -> Error {
     read_document("an error", &document).unwrap_or_else(|error| error)
 }

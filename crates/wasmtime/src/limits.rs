@@ -47,14 +47,7 @@ const TABLES: usize = 64 << 10;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            memory: 64 << 20,
-            fuel: 2_000_000_000,
-            core_instances: 8,
-            tables: 8,
-            table_entries: 20_000,
-            memories: 1,
-        }
+        Self { memory: 64 << 20, fuel: 2_000_000_000, core_instances: 8, tables: 8, table_entries: 20_000, memories: 1 }
     }
 }
 
@@ -183,7 +176,9 @@ impl ResourceLimiter for Bounds {
         let used = self.used.saturating_add(desired.saturating_sub(current));
         if used > self.memory {
             let limit = self.memory;
-            return Err(wasmtime::Error::msg(format!("the memory of the component would pass its limit of {limit} bytes")));
+            return Err(wasmtime::Error::msg(format!(
+                "the memory of the component would pass its limit of {limit} bytes"
+            )));
         }
         self.used = used;
         self.parts.memory_growing(current, desired, maximum)

@@ -1,8 +1,8 @@
 //! The component, compiled once, and the bounds of its sandbox.
 
 use std::collections::HashMap;
-use std::{fmt, io};
 use std::path::Path;
+use std::{fmt, io};
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use serde_json::{Map, Value};

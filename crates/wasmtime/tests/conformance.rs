@@ -14,7 +14,7 @@ use age::secrecy::ExposeSecret;
 
 use permisos_secrets::{DrivenEngine, Error, EventKind, Origin, Secrets, Service, ServiceId};
 use permisos_secrets_core::{
-    Connection, Engine, Event, Fetch, Fetched, Health, Options, Read, ReadCounts, Refresh, Snapshot, SnapshotFile,
+    Connection, Engine, Event, Fetch, Fetched, Health, Options, Read, ReadCounts, Refresh, ServiceState, SnapshotFile,
     SourceKind, Timestamp, UnixTime,
 };
 use permisos_secrets_testkit::driven::{Driven, Open};
@@ -119,15 +119,17 @@ impl DrivenEngine for Twins {
         }
     }
 
-    fn snapshot(&mut self, service: &ServiceId) -> Option<Snapshot> {
-        let native = DrivenEngine::snapshot(&mut self.native, service);
-        let sandboxed = self.sandboxed.snapshot(service);
+    fn state(&mut self, service: &ServiceId) -> Option<ServiceState> {
+        let native = DrivenEngine::state(&mut self.native, service);
+        let sandboxed = self.sandboxed.state(service);
         // Reads are counted where they happen: on the snapshots of one of the two.
-        let state = |snapshot: &Option<Snapshot>| {
-            snapshot.clone().map(|Snapshot { service, held, fallback, failure, .. }| (service, held, fallback, failure))
+        let state = |snapshot: &Option<ServiceState>| {
+            snapshot
+                .clone()
+                .map(|ServiceState { service, held, fallback, failure, .. }| (service, held, fallback, failure))
         };
         same("snapshot", &state(&native), &state(&sandboxed));
-        let values = |snapshot: &Option<Snapshot>| snapshot.as_ref().map(Snapshot::expose_json);
+        let values = |state: &Option<ServiceState>| state.as_ref().map(ServiceState::expose_json);
         assert!(values(&native) == values(&sandboxed), "the state of {service} differs in a value");
         sandboxed
     }
@@ -240,7 +242,8 @@ fn the_certificate_file_crosses() {
 fn closed_engines_answer_the_same() {
     let custom = json!([{ "id": "a/b", "fields": { "token": { "variable": "TOKEN" } } }]);
     for source in ["aws", "environment"] {
-        let options = json!({ "environment": "test", "source": source, "secrets": custom, "startedAt": NOW, "seed": 0 });
+        let options =
+            json!({ "environment": "test", "source": source, "secrets": custom, "startedAt": NOW, "seed": 0 });
         let variables = [("REDIS_URL".to_owned(), "redis://cache".to_owned())].into();
         let mut twins = Component::open(options.as_object().unwrap(), variables).unwrap();
         let fetch = twins.poll_fetch(Timestamp(1));
@@ -248,11 +251,11 @@ fn closed_engines_answer_the_same() {
         for now in [Timestamp(2), Timestamp(3)] {
             twins.close();
             while let Some(service) = twins.poll_changed() {
-                assert!(twins.snapshot(&service).unwrap().config(now).is_err(), "{service} is read once closed");
+                assert!(twins.state(&service).unwrap().config(now).is_err(), "{service} is read once closed");
             }
             while twins.poll_event().is_some() {}
             for service in twins.services().into_iter().chain([ServiceId::from("c/d")]) {
-                let _ = (twins.refresh(&service, now), twins.refreshed(&service), twins.snapshot(&service));
+                let _ = (twins.refresh(&service, now), twins.refreshed(&service), twins.state(&service));
             }
             let _ = (twins.loaded(now), twins.poll_fetch(now), twins.poll_seal(now), twins.poll_timeout());
             twins.health(now);

@@ -104,24 +104,19 @@ fn the_guest_of_the_docs_is_one_that_runs() {
 #[test]
 fn guests_in_every_language_read_what_they_are_granted_and_no_more() {
     for name in ["application", "application-python", "application-quickjs", "application-starlingmonkey"] {
-        let started = std::time::Instant::now();
         let (engine, component) = support::compiled_guest(name);
-        let compiled = started.elapsed();
         let mut linker = Linker::new(&engine);
         add_to_linker(&mut linker, |ctx: &mut SecretsCtx| ctx).unwrap();
         let run = |granted: ServiceId| {
             let ctx = SecretsCtx::new(secrets(), [granted]).unwrap();
             let mut store = Limits::guest().store(&engine, ctx, |ctx| ctx).unwrap();
-            let instance = linker.instantiate(&mut store, &component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let instance =
+                linker.instantiate(&mut store, &component).unwrap_or_else(|error| panic!("{name}: {error:?}"));
             let run = instance.get_typed_func::<(&str,), (Result<String, String>,)>(&mut store, "run").unwrap();
-            let answer = run.call(&mut store, ("",)).unwrap_or_else(|error| panic!("{name}: {error:?}"));
-            let used = Limits::guest().fuel - store.get_fuel().unwrap();
-            (answer.0, used)
+            run.call(&mut store, ("",)).unwrap_or_else(|error| panic!("{name}: {error:?}")).0
         };
-        let (answer, fuel) = run(Service::Database.into());
-        assert_eq!(answer.unwrap(), "db.internal:5432", "{name}");
-        eprintln!("{name}: compiled or loaded in {compiled:.1?}, {fuel} of fuel, {:.1?} in all", started.elapsed());
-        let denied = run(Service::Redis.into()).0.unwrap_err();
+        assert_eq!(run(Service::Database.into()).unwrap(), "db.internal:5432", "{name}");
+        let denied = run(Service::Redis.into()).unwrap_err();
         assert!(denied.starts_with("database is not granted to this guest"), "{name}: {denied}");
     }
 }
@@ -327,7 +322,8 @@ fn a_guest_has_one_memory() {
 fn memories_share_one_bound() {
     let engine = Limits::guest().engine().unwrap();
     let memories = |pages: u32| {
-        let guest = format!("(component (core module $m (memory {pages})) {})", "(core instance (instantiate $m))".repeat(3));
+        let guest =
+            format!("(component (core module $m (memory {pages})) {})", "(core instance (instantiate $m))".repeat(3));
         let component = Component::new(&engine, wat::parse_str(guest).unwrap())?;
         let limits = Limits { memory: 12 << 16, ..Limits::guest() };
         let mut store = limits.store(&engine, SecretsCtx::new(secrets(), all())?, |ctx| ctx)?;

@@ -235,7 +235,10 @@ fn options_that_are_too_large_for_the_sandbox_are_refused_as_such() {
     options.insert("profile".to_owned(), "p".repeat(100_000_000).into());
     let error = support::sandbox().open(&options, &HashMap::new()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
-    assert!(error.message().starts_with("the options have 100000 kB as JSON, and this sandbox takes 8388 kB"), "{error}");
+    assert!(
+        error.message().starts_with("the options have 100000 kB as JSON, and this sandbox takes 8388 kB"),
+        "{error}"
+    );
 }
 
 /// Without them no certificate would expire, and a fleet would refresh in step.

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_is_told() {
+    fn an_import_is_reported() {
         check_imports(&dummy(&wit(), "", "").unwrap()).unwrap();
         for (import, name) in
             [("import clock: func() -> u64;", "clock"), ("import config;", "permisos:secrets/config@0.1.0")]
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn another_wit_is_told() {
+    fn another_wit_is_reported() {
         check_wit(&dummy(&wit(), "", "").unwrap(), &wit()).unwrap();
         for (from, to) in [
             ("@0.1.0", "@0.1.1"),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_without_documentation_is_told() {
+    fn an_item_without_documentation_is_reported() {
         check_docs(&wit()).unwrap();
         for (documentation, item) in [
             ("/// Why the last one failed, if it did.", "types/service-health/last-error"),

@@ -19,7 +19,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let jco = hosts.join("node_modules/.bin/jco");
     cmd!(shell, "{jco} transpile {component} --quiet --name engine --out-dir {folder}").run()?;
     shell.write_file(folder.join("package.json"), "{ \"type\": \"module\" }\n")?;
-    let (transpiled, vectors, python) = (folder.join("engine.js"), root.join("tests/vectors"), workspace.host_python()?);
+    let (transpiled, vectors, python) =
+        (folder.join("engine.js"), root.join("tests/vectors"), workspace.host_python()?);
     let [in_python, in_javascript] = ["wasm-python", "wasm-js"].map(|runtime| conformance::results(workspace, runtime));
     cmd!(shell, "{python} {hosts}/vectors.py {component} {vectors} {in_python}").run()?;
     cmd!(shell, "node {hosts}/vectors.mjs {transpiled} {vectors} {in_javascript}").run()?;
@@ -83,12 +84,15 @@ pub(crate) fn guests(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     for file in &own {
         shell.copy_file(file, &ours)?;
     }
-    let [in_python, in_starling_monkey, in_quickjs] = ["python", "starlingmonkey", "quickjs"]
-        .map(|kind| folder.join(format!("application-{kind}.wasm")));
+    let [in_python, in_starling_monkey, in_quickjs] =
+        ["python", "starlingmonkey", "quickjs"].map(|kind| folder.join(format!("application-{kind}.wasm")));
     let componentize = workspace.componentize_py()?;
-    cmd!(shell, "{componentize} -d {wit} -w application componentize --stub-wasi -p {python} application -o {in_python}")
-        .ignore_stdout()
-        .run()?;
+    cmd!(
+        shell,
+        "{componentize} -d {wit} -w application componentize --stub-wasi -p {python} application -o {in_python}"
+    )
+    .ignore_stdout()
+    .run()?;
     let without = ["stdio", "random", "clocks", "http", "fetch-event"];
     let tool = bin.join("componentize-js");
     cmd!(shell, "{tool} {javascript} --wit {wit} -n application -o {in_starling_monkey} -d {without...}")

@@ -55,7 +55,7 @@ export interface RedisConfig {
   readonly extra: Extra;
 }
 
-/** Keys that sign sessions and tokens, with those of before a rotation while they are still honoured. */
+/** Keys that sign sessions and tokens, with the previous ones while they are still honoured after a rotation. */
 export interface SecurityConfig {
   /** Signs new sessions; at least 32 characters. */
   readonly sessionSecret: string;

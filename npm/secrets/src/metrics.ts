@@ -53,7 +53,7 @@ export const METRICS: readonly Metric[] = [
         Object.entries(reads).map(([outcome, count]): Sample => [[environment, service, outcome], count as number]),
       ),
   },
-  ofService('stale', '1 while a value past its lifetime is served since it cannot be fetched anew', (service) =>
+  ofService('stale', '1 while a value past its lifetime is served since it cannot be fetched again', (service) =>
     Number(isStale(service)),
   ),
   ofService('unavailable', '1 while a required service cannot be read', ({ status }) =>

@@ -75,7 +75,7 @@ test('after a failure it may be called again', async () => {
   assert.equal(getDatabaseConfig().port, 5433);
 });
 
-test('every wrong option is told at once, with the near name', async () => {
+test('every wrong option is reported at once, with the near name', async () => {
   await assert.rejects(initializeSecrets({ sorce: 'aws', ttl: 'long', services: ['databse'] }), (error) => {
     assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
     assert.equal(error.retryable, false);
@@ -86,7 +86,7 @@ test('every wrong option is told at once, with the near name', async () => {
   });
 });
 
-test('every broken rule of every service is told at once', async () => {
+test('every broken rule of every service is reported at once', async () => {
   const env = { ...ENVIRONMENT, SESSION_SECRET: 'short', STRIPE_PRIVATE_KEY: 'live', DATABASE_URL: 'mysql://x' };
   await assert.rejects(initializeSecrets({ ...options, env }), (error) => {
     assert.ok(error instanceof InvalidSecretError);
@@ -143,7 +143,7 @@ test('closing forgets the values', async () => {
   assert.throws(getDatabaseConfig, NotReadyError);
 });
 
-test('an instance that was closed by itself is opened anew', async () => {
+test('an instance that closed itself is opened again', async () => {
   const secrets = await initializeSecrets(options);
   secrets.close();
   assert.throws(getDatabaseConfig, NotReadyError);

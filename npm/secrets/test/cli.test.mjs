@@ -27,7 +27,7 @@ test('npx permisos-secrets checks the environment', async () => {
   assert.equal(code, 0);
 });
 
-test('a mistake is told with its exit code, and as JSON on request', async () => {
+test('a mistake is reported with its exit code, and as JSON on request', async () => {
   const { code, err, out } = await npx(['check', '--source', 'environment', '--json'], { ...ENVIRONMENT, REDIS_URL: 'oops' });
   assert.equal(code, 65, err);
   const redis = JSON.parse(out).services.find(({ service }) => service === 'redis');

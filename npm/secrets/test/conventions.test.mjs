@@ -102,7 +102,7 @@ test('a role is assumed with the credentials found, and asks with its own', asyn
   ]);
 });
 
-test('a role that may not be assumed is told apart from credentials that are missing', async () => {
+test('a role that may not be assumed and missing credentials are two errors', async () => {
   const variables = { ...KEYS, AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_STS: url };
   const message = await load({ endpointUrl: url, roleArn: `${ROLE}-denied` }, variables);
   assert.match(message, /sts:AssumeRole answered AccessDenied \(HTTP 403\); allow it on the role/);

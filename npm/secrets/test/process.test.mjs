@@ -71,7 +71,7 @@ test('Node exits by itself after using AWS, closed or not', async () => {
   }
 });
 
-test('what happens is told, and a listener that throws ends nothing', async () => {
+test('what happens is reported, and a listener that throws ends nothing', async () => {
   const { stdout, stderr } = await run(`
     import { getRedisConfig, initializeSecrets, onSecretsEvent } from '@permisos/secrets';
     onSecretsEvent(({ type, service }) => {

@@ -104,7 +104,9 @@ impl GuestEngine for Engine {
 
     fn poll_event(&self) -> Option<String> {
         let version_id = "long ".repeat(1 << 20);
-        let event = || format!(r#"{{"at":0,"service":"database","type":"refreshed","versionId":"{version_id}","warnings":[]}}"#);
+        let event = || {
+            format!(r#"{{"at":0,"service":"database","type":"refreshed","versionId":"{version_id}","warnings":[]}}"#)
+        };
         match self.misdeed.as_str() {
             "long-event" => Some(event()),
             "no-event" => Some("no event".to_owned()),

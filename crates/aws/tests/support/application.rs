@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// What `withDatabaseRetry` may take.
 const BUDGET: std::time::Duration = std::time::Duration::from_secs(90);
 
-/// The secret at version `n`: user and host tell which.
+/// The secret at version `n`: user and host name it.
 pub(crate) fn fields(n: u64) -> Value {
     json!({ "host": format!("v{n}.internal"), "database": "permisos", "username": format!("app-{n}"),
         "password": format!("not-a-secret-{n}") })

@@ -35,7 +35,7 @@ pub(crate) const NAME: &str = "permisos/production/database/credentials";
 /// The canary as a binary secret.
 pub(crate) const BINARY: &str = "WnE3WHc5S3YzSnA1SHk4R2YyRG40TXM2TGIxUnQwQ2M5RWE3VWk1Tw==";
 
-/// The secret at version `n`: every field tells which, and the password is a canary.
+/// The secret at version `n`: every field names it, and the password is a canary.
 pub(crate) fn fields(n: u64) -> Value {
     json!({ "host": format!("v{n}.internal"), "database": "permisos", "username": format!("app-{n}"),
         "password": format!("{CANARY}{n}") })
@@ -52,7 +52,7 @@ fn is_version(database: &DatabaseConfig, n: u64) -> bool {
     ["host", "username", "password"].iter().zip(actual).all(|(field, value)| expected[field] == *value)
 }
 
-/// Which version the host tells.
+/// Which version the host names.
 fn number(database: &DatabaseConfig) -> u64 {
     database.host.trim_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap()
 }
@@ -71,7 +71,7 @@ struct Witness {
 impl Witness {
     async fn watch(self: Arc<Self>, secrets: Secrets) {
         loop {
-            // Whoever sleeps at the end looks once again.
+            // A reader that sleeps at the end looks once again.
             let is_over = self.is_over.load(Ordering::SeqCst);
             if let Err(wrong) = self.look(&secrets) {
                 self.wrong.lock().unwrap().insert(wrong);
@@ -163,7 +163,7 @@ impl Scene {
         found.await.ok().flatten().unwrap_or_else(|| panic!("no event {name} after {:?}", self.events))
     }
 
-    /// The value held is served, past its lifetime, and the engineer is told so, and why.
+    /// The value held is served, past its lifetime, and events and logs say so, and why.
     pub(crate) fn assert_stale(&self, kind: ErrorKind) {
         let health = self.health();
         let service = &health.services[0];

@@ -118,7 +118,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How the server is reached, by region; a time-out of a second.
+    /// How the server is setup, by region; a time-out of a second.
     pub(crate) fn connection(&self, regions: &[&str]) -> Connection {
         Connection {
             regions: regions.iter().map(|&region| region.to_owned()).collect(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Exit;
 use crate::context::{Context, now};
 use crate::dates::date;
-use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint, shown};
+use crate::output::{BAD, DIM, Page, Report, WARN, counted, paint, printable};
 
 /// The caller lacked a permission.
 const DENIED: &str = "denied";
@@ -141,14 +141,14 @@ impl Report for Trail {
             let mut why = suspicious.join(", ");
             // The remark already says that it was denied.
             if let Some(error) = error.as_deref().filter(|_| !suspicious.contains(&DENIED)) {
-                why = [shown(error), why].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
+                why = [printable(error), why].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
             }
             vec![
                 date(*at),
-                shown(operation),
-                secret.as_deref().map(|secret| shown(&named(secret))).unwrap_or_default(),
-                shown(short(principal, account)),
-                format!("{} {}", shown(region), shown(address)),
+                printable(operation),
+                secret.as_deref().map(|secret| printable(&named(secret))).unwrap_or_default(),
+                printable(short(principal, account)),
+                format!("{} {}", printable(region), printable(address)),
                 if suspicious.is_empty() { why } else { paint(BAD, why) },
             ]
         });

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::Exit;
 use crate::context::Context;
 use crate::dates::{age, due};
-use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint, shown};
+use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, paint, printable};
 
 /// What AWS asks for a secret, in dollars a month (aws.amazon.com/secrets-manager/pricing).
 const SECRET_PRICE: f64 = 0.40;
@@ -253,7 +253,7 @@ impl Report for Checked {
         };
         page.line(format_args!("{STRONG}{}{STRONG:#} {place}", self.environment));
         if let Some(identity) = &self.identity {
-            page.line(format_args!("as {}", shown(&identity.arn)));
+            page.line(format_args!("as {}", printable(&identity.arn)));
         }
         if let Some(error) = &self.identity_error {
             page.line(format_args!("{} {error}", paint(WARN, "!")));
@@ -308,7 +308,7 @@ impl Report for Checked {
             page.line(format_args!(
                 "Allow kms:Decrypt on the key behind {0} as well. A policy names a key by its ARN: \
                  `aws kms describe-key --key-id {0}` prints it",
-                shown(alias)
+                printable(alias)
             ));
         }
         if let Some(Cost { secrets, dollars_a_month, calls_a_month_by_process, dollars_a_month_by_process }) =

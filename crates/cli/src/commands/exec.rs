@@ -229,11 +229,11 @@ fn signals() -> Result<mpsc::Receiver<Signal>, Error> {
 async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut mask: Mask) {
     let mut buffer = vec![0; 8192];
     loop {
-        let shown = match from.read(&mut buffer).await {
+        let masked = match from.read(&mut buffer).await {
             Ok(0) | Err(_) => break,
             Ok(count) => mask.push(&buffer[..count]),
         };
-        if to.write_all(&shown).await.is_err() || to.flush().await.is_err() {
+        if to.write_all(&masked).await.is_err() || to.flush().await.is_err() {
             return;
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use permisos_secrets_aws::{Admin, Making};
+use permisos_secrets_aws::{Admin, SecretAttributes};
 use permisos_secrets_core::{Change, Draft, Error, ErrorKind, FieldChange, SecretId, ServiceId, Stage, Violation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -215,7 +215,7 @@ impl Migrate {
                 admin.restore(secret_id).await?;
                 None
             }
-            Action::Create => Some(admin.create(secret_id, &text, &self.making(context, service, false)).await?),
+            Action::Create => Some(admin.create(secret_id, &text, &self.attributes(context, service, false)).await?),
             Action::Restore | Action::Update => {
                 if *action == Action::Restore {
                     admin.restore(secret_id).await?;
@@ -227,7 +227,7 @@ impl Migrate {
                 } else {
                     unmoved(context, service, secret_id, version.as_deref()).await?;
                 }
-                admin.update(secret_id, &self.making(context, service, *has_description)).await?;
+                admin.update(secret_id, &self.attributes(context, service, *has_description)).await?;
                 Some(admin.put(secret_id, &text).await?)
             }
         };
@@ -237,7 +237,7 @@ impl Migrate {
         found.ok_or_else(|| Error::of(service.clone(), ErrorKind::Unavailable, message()))
     }
 
-    fn making(&self, context: &Context<'_>, service: &ServiceId, has_description: bool) -> Making {
+    fn attributes(&self, context: &Context<'_>, service: &ServiceId, has_description: bool) -> SecretAttributes {
         let environment = &context.options.environment;
         let mut tags = vec![
             ("application".to_owned(), context.prefix().to_owned()),
@@ -247,7 +247,7 @@ impl Migrate {
         ];
         tags.extend(self.tag.iter().cloned());
         let description = (!has_description).then(|| format!("{service} of {} in {environment}", context.prefix()));
-        Making { description, kms_key: self.kms_key.clone(), tags }
+        SecretAttributes { description, kms_key: self.kms_key.clone(), tags }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A source that answers from a script, counts its fetches and can be told to misbehave.
+//! A source that answers from a script, counts its fetches and misbehaves on request.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a test's support")]
@@ -55,7 +55,7 @@ impl Source for Scripted {
         Box::pin(async move {
             self.fetches.fetch_add(1, Ordering::SeqCst);
             self.requests.fetch_add(fetch.requests.len(), Ordering::SeqCst);
-            // As over a network: nobody gets the answer at once.
+            // As over a network: no caller gets the answer at once.
             tokio::time::sleep(Duration::from_millis(5)).await;
             let behaviour = self.behaviour.lock().unwrap().clone();
             let result = match behaviour {

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::boolean_word;
-use super::wiped::Wiped;
+use super::zeroizing::ZeroizingJson;
 use crate::error::{Rule, Violation};
+use crate::reader::boolean_word;
 use crate::variables::Variables;
 
 /// A payload in the stored shape, and what is wrong before its definition is asked.
@@ -27,8 +27,8 @@ impl<'a> Assembly<'a> {
     }
 
     /// Takes what is made so far.
-    pub(crate) fn take_payload(&mut self) -> Wiped {
-        Wiped(Value::Object(std::mem::take(&mut self.payload)))
+    pub(crate) fn take_payload(&mut self) -> ZeroizingJson {
+        ZeroizingJson(Value::Object(std::mem::take(&mut self.payload)))
     }
 
     pub(crate) fn put(&mut self, field: &str, value: String) {

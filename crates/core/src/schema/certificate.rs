@@ -6,9 +6,9 @@ use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{self, Decode, Reader, SliceReader, Tagged};
 use x509_cert::time::Validity;
 
-use super::fields::Fields;
 use crate::error::Rule;
-use crate::policy::UnixTime;
+use crate::reader::Fields;
+use crate::time::UnixTime;
 
 /// Reads a field's text as PEM: certificates, one at least, each of them readable. An expired one is a warning.
 pub(crate) fn read(fields: &mut Fields<'_, '_>, name: &str, text: &str, today: UnixTime) -> Option<String> {

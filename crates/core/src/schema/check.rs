@@ -5,12 +5,12 @@ use secrecy::SecretString;
 use super::certificate;
 use super::context::Context;
 use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
-use super::fields::{Fields, absolute_url};
 use super::placeholder::is_placeholder_word;
 use super::values::{Extra, Value, Values};
 use crate::error::Rule;
+use crate::reader::{Fields, absolute_url};
 
-/// Reads a payload. What is wrong is in the fields' findings; then some of the values are missing.
+/// Reads a payload. What is wrong is in the fields' problems; then some of the values are missing.
 pub(crate) fn read(definition: &Definition, fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Values {
     let mut values = Values::default();
     if definition.is_open {

@@ -1,7 +1,7 @@
 //! What a payload is read against.
 
 use crate::name::Environment;
-use crate::policy::UnixTime;
+use crate::time::UnixTime;
 use crate::variables::Variables;
 
 /// What a payload is read against.

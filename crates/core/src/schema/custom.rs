@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::definition::{Definition, Field, FieldList, Kind, Need, Text};
-use super::fields::Fields;
 use super::parse::SIZE_LIMIT;
 use super::record::SAFE;
 use crate::error::Rule;
 use crate::name::SecretName;
+use crate::reader::Fields;
 
 /// Names that a field cannot have: what is unknown is handed out under the first, and JavaScript means something by the
 /// others.
@@ -81,7 +81,7 @@ impl Definition {
             };
             let is_plain_need = matches!(field.need, Need::Optional | Need::Required);
             let is_plain_name = field.alias.is_none() && field.file.is_none() && field.in_url.is_none();
-            if !is_plain_kind || !is_plain_need || !is_plain_name || field.prefix.is_some() || field.shown {
+            if !is_plain_kind || !is_plain_need || !is_plain_name || field.prefix.is_some() || field.visible {
                 return false;
             }
             index += 1;
@@ -136,7 +136,7 @@ fn read_field(name: &str, fields: &mut Fields<'_, '_>) -> Field {
         variable: variable.map(|it| Cow::Owned(it.to_owned())),
         min_length,
         prefix: None,
-        shown: false,
+        visible: false,
         renewed: false,
         alias: None,
         file: None,

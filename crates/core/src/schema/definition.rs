@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json};
 
 use super::assembly::Assembly;
 use super::context::Context;
-use super::fields::Fields;
 use super::values::Values;
+use crate::reader::Fields;
 use crate::service::ServiceId;
 
 /// What a secret is called and what it holds.
@@ -58,7 +58,7 @@ impl Deref for FieldList {
 }
 
 /// A text for people, which a program leaves out that has none to read it: the component.
-pub const fn told(text: &'static str) -> &'static str {
+pub const fn documented(text: &'static str) -> &'static str {
     if cfg!(feature = "descriptions") { text } else { "" }
 }
 
@@ -80,7 +80,7 @@ pub struct Field {
     /// How a text starts.
     pub prefix: Option<&'static Prefix>,
     /// Whether it is no secret: shown where the others are redacted.
-    pub shown: bool,
+    pub visible: bool,
     /// Whether an issuer gives out a new one when the secret is renewed.
     pub renewed: bool,
     /// Another name under which AWS stores it.

@@ -113,11 +113,11 @@ fn assign(fields: &[Field], entries: &[Entry<'_>], assignments: &mut Vec<Assignm
                     assign(below, entries, assignments);
                 }
             }
-            (_, Some(Seen::Boolean(flag))) => put(flag.to_string(), field.shown),
-            (_, Some(Seen::Integer(number))) => put(number.to_string(), field.shown),
+            (_, Some(Seen::Boolean(flag))) => put(flag.to_string(), field.visible),
+            (_, Some(Seen::Integer(number))) => put(number.to_string(), field.visible),
             // On one line: an environment file and many a shell lose the others.
-            (Kind::Text(Text::Certificates), Some(Seen::Text(text))) => put(STANDARD.encode(text), field.shown),
-            (_, Some(Seen::Text(text))) => put((*text).to_owned(), field.shown),
+            (Kind::Text(Text::Certificates), Some(Seen::Text(text))) => put(STANDARD.encode(text), field.visible),
+            (_, Some(Seen::Text(text))) => put((*text).to_owned(), field.visible),
             (_, Some(Seen::Extra(_) | Seen::Group(_) | Seen::Texts(_)) | None) => {}
         }
     }

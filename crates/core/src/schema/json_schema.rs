@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
-use super::fields::{FALSE, TRUE};
 use crate::error::Rule;
+use crate::reader::{FALSE, TRUE};
 
 /// The rules that a schema cannot say, and why: what breaks only these passes the schema, and is refused when it is read.
 pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 7] = [

@@ -9,40 +9,38 @@ mod context;
 mod custom;
 mod definition;
 mod environment;
-mod fields;
 mod json_schema;
 mod parse;
-mod placeholder;
+pub(crate) mod placeholder;
 mod record;
 mod records;
 mod secret_url;
 mod services;
-mod template;
 mod url;
 mod values;
-mod wiped;
+mod zeroizing;
 
 #[doc(no_inline)]
 pub use zeroize::Zeroize;
 
 pub use context::DatabaseDefaults;
-pub use definition::{DefaultValue, Definition, Field, FieldList, Kind, Need, Prefix, Text, told};
+pub use definition::{DefaultValue, Definition, Field, FieldList, Kind, Need, Prefix, Text, documented};
 pub use json_schema::{BEYOND_JSON_SCHEMA, json_schema};
 pub use parse::SIZE_LIMIT;
 pub use permisos_secrets_derive::{Group, Secret};
 pub use record::{Entries, FieldValue, Record, Secret};
 pub use secret_url::SecretUrl;
 pub use services::*;
-pub use template::template;
 pub use url::percent_encode;
 pub use values::{Entry, Extra, Seen, Value, Values, debug};
 
 use assembly::Assembly;
 
+use crate::reader::Fields;
+
 pub(crate) use context::Context;
-pub(crate) use fields::{Fields, Findings, boolean_word, nearest};
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
-pub(crate) use wiped::{Wiped, exact_json};
+pub(crate) use zeroizing::{ZeroizingJson, exact_json};
 
 /// What holds values while they are read: `Debug` names the type and shows nothing of them.
 macro_rules! opaque {

@@ -6,10 +6,10 @@ use super::check;
 use super::context::Context;
 use super::definition::Definition;
 use super::environment;
-use super::fields::{Fields, Findings};
 use super::services::Config;
-use super::wiped::Wiped;
+use super::zeroizing::ZeroizingJson;
 use crate::error::{Error, ErrorKind, Rule, Violation};
+use crate::reader::{Fields, Problems};
 
 /// The largest value that Secrets Manager stores, in bytes.
 pub const SIZE_LIMIT: usize = 65_536;
@@ -31,9 +31,9 @@ pub(crate) fn parse_payload(
     if text.len() > SIZE_LIMIT {
         return refuse(Rule::MaxSize, format!("is longer than the {SIZE_LIMIT} bytes that Secrets Manager stores"));
     }
-    // serde_json's message may quote the payload: only the place is told.
+    // serde_json's message may quote the payload: only the place is reported.
     let mut value = match serde_json::from_str(text) {
-        Ok(value) => Wiped(value),
+        Ok(value) => ZeroizingJson(value),
         Err(error) => {
             let (line, column) = (error.line(), error.column());
             return refuse(Rule::Json, format!("is not well-formed JSON (line {line}, column {column})"));
@@ -52,7 +52,7 @@ pub(crate) fn parse_environment(definition: &Definition, context: &Context<'_>) 
 }
 
 /// The payload that the environment variables make for a service, and what its definition reads from it.
-pub(crate) fn assemble(definition: &Definition, context: &Context<'_>) -> Result<(Wiped, Parsed), Error> {
+pub(crate) fn assemble(definition: &Definition, context: &Context<'_>) -> Result<(ZeroizingJson, Parsed), Error> {
     let service = definition.service_id();
     let fail = |violations| {
         let summary = format!("the environment variables of {service} do not make a valid configuration");
@@ -79,7 +79,7 @@ pub(crate) fn assemble(definition: &Definition, context: &Context<'_>) -> Result
 
 fn read<'a>(
     definition: &Definition,
-    payload: &'a Wiped,
+    payload: &'a ZeroizingJson,
     context: &Context<'_>,
     variable: &'a dyn Fn(&str) -> Option<String>,
 ) -> Result<Parsed, Vec<Violation>> {
@@ -88,13 +88,13 @@ fn read<'a>(
         return Err(vec![Violation { path: String::new(), rule: Rule::Type, message }]);
     };
     let forbids_placeholders = context.environment.is_production();
-    let mut findings = Findings { violations: vec![], warnings: vec![], variable, forbids_placeholders };
-    let values = check::read(definition, &mut Fields::new(payload, &mut findings), context);
-    if !findings.violations.is_empty() {
-        return Err(findings.violations);
+    let mut problems = Problems { violations: vec![], warnings: vec![], variable, forbids_placeholders };
+    let values = check::read(definition, &mut Fields::new(payload, &mut problems), context);
+    if !problems.violations.is_empty() {
+        return Err(problems.violations);
     }
     match Config::from_values(&definition.service_id(), values) {
-        Some(config) => Ok(Parsed { config, warnings: findings.warnings }),
+        Some(config) => Ok(Parsed { config, warnings: problems.warnings }),
         None => unreachable!("the checker reads every field that {} has", definition.service),
     }
 }

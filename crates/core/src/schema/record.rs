@@ -54,7 +54,7 @@ impl<'a> Entries<'a> {
     #[inline(never)]
     pub fn put(&mut self, seen: Option<Seen<'a>>) {
         if let (Some(field), Some(seen)) = (self.fields.next(), seen) {
-            self.entries.push(Entry { name: &field.name, shown: field.shown, seen });
+            self.entries.push(Entry { name: &field.name, visible: field.visible, seen });
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use zeroize::Zeroizing;
 
 use super::definition::{Definition, Field, Kind};
-use super::wiped::{Wiped, exact_json};
+use super::zeroizing::{ZeroizingJson, exact_json};
 
 const REDACTED: &str = "[REDACTED]";
 
@@ -42,7 +42,7 @@ impl Values {
     /// The values of a config that was written with them: `exposed_json` in reverse. Nothing is checked but the kinds;
     /// none where they differ.
     pub(crate) fn from_config(definition: &Definition, json: &str) -> Option<Self> {
-        let mut config = serde_json::from_str(json).map(Wiped).ok()?;
+        let mut config = serde_json::from_str(json).map(ZeroizingJson).ok()?;
         let Json::Object(fields) = &mut config.0 else { return None };
         let mut values = Self::default();
         if !definition.is_open {
@@ -63,7 +63,7 @@ impl Values {
 
     fn take_json(&mut self, fields: &[Field], json: &mut Map<String, Json>) -> Option<()> {
         for field in fields {
-            let Some(mut found) = json.remove(&*field.name).map(Wiped) else { continue };
+            let Some(mut found) = json.remove(&*field.name).map(ZeroizingJson) else { continue };
             let value = match (field.kind, &mut found.0) {
                 (Kind::Boolean, Json::Bool(flag)) => Value::Boolean(*flag),
                 (Kind::Group(below), Json::Object(json)) => {
@@ -193,11 +193,11 @@ impl Values {
 
 /// The fields of a payload that its definition does not name. Kept, handed out, redacted. Cloning shares them.
 #[derive(Clone)]
-pub struct Extra(Arc<Wiped>);
+pub struct Extra(Arc<ZeroizingJson>);
 
 impl Extra {
     pub(crate) fn new(fields: Map<String, Json>) -> Self {
-        Self(Arc::new(Wiped(Json::Object(fields))))
+        Self(Arc::new(ZeroizingJson(Json::Object(fields))))
     }
 
     /// The fields' names.
@@ -232,7 +232,7 @@ impl fmt::Debug for Extra {
 pub struct Entry<'a> {
     pub(crate) name: &'a str,
     /// Whether it is no secret.
-    pub(crate) shown: bool,
+    pub(crate) visible: bool,
     pub(crate) seen: Seen<'a>,
 }
 
@@ -254,7 +254,7 @@ pub enum Seen<'a> {
 
 impl<'a> Entry<'a> {
     pub(crate) fn secret(name: &'a str, seen: Seen<'a>) -> Self {
-        Self { name, shown: false, seen }
+        Self { name, visible: false, seen }
     }
 }
 
@@ -263,7 +263,7 @@ pub(crate) fn exposed_json(entries: &[Entry<'_>]) -> Zeroizing<String> {
     exact_json(&Shape { entries, exposes: true })
 }
 
-/// The shape of the config as JSON: every value redacted that is not `shown`.
+/// The shape of the config as JSON: every value redacted that is not `visible`.
 pub(crate) fn redacted_json(entries: &[Entry<'_>]) -> String {
     exact_json(&Shape { entries, exposes: false }).to_string()
 }
@@ -282,8 +282,8 @@ pub(crate) struct Shape<'a> {
 impl Serialize for Shape<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(self.entries.len()))?;
-        for Entry { name, shown, seen } in self.entries {
-            let exposes = self.exposes || *shown;
+        for Entry { name, visible, seen } in self.entries {
+            let exposes = self.exposes || *visible;
             match seen {
                 // What is shown in it is shown in its place.
                 Seen::Group(entries) => object.serialize_entry(name, &Self { entries, exposes: self.exposes })?,

@@ -28,6 +28,7 @@ pub(super) fn files() -> Vec<Generated> {
     options.push_str("| `env` | `process.env` | where to read variables |\n");
     vec![
         Generated::region("npm/secrets/README.md", "options", options),
+        Generated::region("README.md", "options", native_options.clone()),
         Generated::region("crates/client/README.md", "options", native_options),
         Generated::region("npm/secrets/README.md", "services", node),
         Generated::region("crates/client/README.md", "services", native),

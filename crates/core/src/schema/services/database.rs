@@ -5,10 +5,10 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use crate::error::Rule;
+use crate::reader::Fields;
 use crate::schema::assembly::Assembly;
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
-use crate::schema::fields::Fields;
 use crate::schema::secret_url::SecretUrl;
 use crate::schema::url::{percent_encode, url_host, url_user};
 use crate::schema::values::{Extra, Values};
@@ -19,13 +19,13 @@ use crate::schema::values::{Extra, Values};
 #[secret(special = Database)]
 pub struct DatabaseConfig {
     /// Host name or address.
-    #[field(variable = "DB_HOST", in_url = "the host", host, shown, example = "database.example.com")]
+    #[field(variable = "DB_HOST", in_url = "the host", host, visible, example = "database.example.com")]
     pub host: String,
     /// Port; 5432 where none is stored.
-    #[field(variable = "DB_PORT", in_url = "the port", range(1, 65_535), default = 5432, shown)]
+    #[field(variable = "DB_PORT", in_url = "the port", range(1, 65_535), default = 5432, visible)]
     pub port: u16,
     /// The database's name (`dbname` in AWS's own secrets).
-    #[field(variable = "DB_NAME", in_url = "the database", alias = "dbname", shown, example = "permisos")]
+    #[field(variable = "DB_NAME", in_url = "the database", alias = "dbname", visible, example = "permisos")]
     pub database: String,
     /// The user.
     #[field(variable = "DB_USER", in_url = "the user", example = "permisos_app")]
@@ -48,7 +48,7 @@ pub struct DatabaseConfig {
 #[derive(Group)]
 pub struct DatabaseSsl {
     /// Whether the server's certificate is verified; true unless switched off.
-    #[field(in_url = "sslmode", default = true, shown)]
+    #[field(in_url = "sslmode", default = true, visible)]
     pub reject_unauthorized: bool,
     /// Certificate authorities to trust, as PEM text.
     #[field(variable = "DB_SSL_CA", file = "RDS_CA_CERT_PATH", certificates)]

@@ -20,15 +20,15 @@ pub struct EmailConfig {
     #[field(variable = "EMAIL_FROM", email_address, example = "Permisos <hola@example.com>")]
     pub from_address: String,
     /// The server; SES in the secret's region where none is stored.
-    #[field(variable = "EMAIL_HOST", host, shown, default_with(ses_host, "SES in the secret's region"))]
+    #[field(variable = "EMAIL_HOST", host, visible, default_with(ses_host, "SES in the secret's region"))]
     #[field(example = "email-smtp.us-east-1.amazonaws.com")]
     pub host: String,
     /// Port; 587 where none is stored.
     // SES's port for STARTTLS.
-    #[field(variable = "EMAIL_PORT", range(1, 65_535), default = 587, shown)]
+    #[field(variable = "EMAIL_PORT", range(1, 65_535), default = 587, visible)]
     pub port: u16,
     /// SES's configuration set, where one is used.
-    #[field(shown, example = "permisos")]
+    #[field(visible, example = "permisos")]
     pub configuration_set: Option<String>,
     /// Fields that the schema does not name.
     pub extra: Extra,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::schema::definition::{Definition, Field, FieldList, Kind, Need, Text, told};
+use crate::schema::definition::{Definition, Field, FieldList, Kind, Need, Text, documented};
 use crate::schema::record::{Record, Secret};
 use crate::schema::values::{Entry, Seen, Value, Values, debug};
 
@@ -50,7 +50,7 @@ impl Secret for MonitoringConfig {
     const DEFINITION: &'static Definition = &Definition {
         service: Cow::Borrowed("monitoring"),
         id: Cow::Borrowed("monitoring/api-keys"),
-        description: told(
+        description: documented(
             "Keys of monitoring providers by name. Any may be missing, and any further one may be there.",
         ),
         fields: FieldList::Known(Self::FIELDS),
@@ -65,18 +65,18 @@ impl Secret for MonitoringConfig {
 const fn key(name: &'static str, description: &'static str, variable: &'static str, example: &'static str) -> Field {
     Field {
         name: Cow::Borrowed(name),
-        description: told(description),
+        description: documented(description),
         kind: Kind::Text(Text::Password),
         need: Need::Optional,
         variable: Some(Cow::Borrowed(variable)),
         min_length: 0,
         prefix: None,
-        shown: false,
+        visible: false,
         renewed: false,
         alias: None,
         file: None,
         in_url: None,
-        example: told(example),
+        example: documented(example),
     }
 }
 

@@ -4,10 +4,10 @@ use permisos_secrets_derive::{Group, Secret};
 use secrecy::SecretString;
 use serde_json::json;
 
+use crate::reader::Fields;
 use crate::schema::assembly::Assembly;
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
-use crate::schema::fields::Fields;
 use crate::schema::secret_url::SecretUrl;
 use crate::schema::url::{url_host, url_user};
 use crate::schema::values::{Extra, Values};
@@ -17,10 +17,10 @@ use crate::schema::values::{Extra, Values};
 #[secret(id = "redis/credentials", service = "redis", url = "REDIS_URL", special = Redis)]
 pub struct RedisConfig {
     /// Host name or address.
-    #[field(variable = "REDIS_HOST", in_url = "the host", host, shown, example = "cache.example.com")]
+    #[field(variable = "REDIS_HOST", in_url = "the host", host, visible, example = "cache.example.com")]
     pub host: String,
     /// Port; 6379 where none is stored.
-    #[field(variable = "REDIS_PORT", in_url = "the port", range(1, 65_535), default = 6379, shown)]
+    #[field(variable = "REDIS_PORT", in_url = "the port", range(1, 65_535), default = 6379, visible)]
     pub port: u16,
     /// The user of Redis's access control lists, where one is used.
     #[field(in_url = "the user", example = "permisos_app")]
@@ -30,7 +30,7 @@ pub struct RedisConfig {
     pub password: Option<SecretString>,
     /// The number of the logical database.
     // Redis numbers its databases with an `int`.
-    #[field(variable = "REDIS_DB", in_url = "the database's number", range(0, i32::MAX as i64), shown)]
+    #[field(variable = "REDIS_DB", in_url = "the database's number", range(0, i32::MAX as i64), visible)]
     pub db: Option<u32>,
     /// TLS, where it is asked for.
     #[field(variable = "REDIS_TLS")]
@@ -46,10 +46,10 @@ pub struct RedisConfig {
 #[derive(Group)]
 pub struct RedisTls {
     /// The name that the server's certificate must hold; the host unless stored otherwise.
-    #[field(default_with(host, "the host"), shown, example = "cache.example.com")]
+    #[field(default_with(host, "the host"), visible, example = "cache.example.com")]
     pub servername: String,
     /// Whether the server's certificate is verified; true unless switched off.
-    #[field(default = true, shown)]
+    #[field(default = true, visible)]
     pub reject_unauthorized: bool,
     /// Certificate authorities to trust, as PEM text.
     #[field(certificates)]

@@ -4,12 +4,12 @@ use permisos_secrets_derive::Secret;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Rule;
+use crate::reader::Fields;
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
-use crate::schema::fields::Fields;
 use crate::schema::values::{Extra, Value, Values};
 
-/// Keys that sign sessions and tokens, with those of before a rotation while they are still honoured.
+/// Keys that sign sessions and tokens, with the previous ones while they are still honoured after a rotation.
 #[derive(Secret)]
 #[secret(id = "security/session", service = "security", special = Security)]
 pub struct SecurityConfig {

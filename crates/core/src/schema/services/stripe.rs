@@ -4,9 +4,9 @@ use permisos_secrets_derive::Secret;
 use secrecy::SecretString;
 
 use crate::error::Rule;
+use crate::reader::Fields;
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
-use crate::schema::fields::Fields;
 use crate::schema::values::{Extra, Values};
 
 /// Stripe's API keys; public and private key are of the same mode.

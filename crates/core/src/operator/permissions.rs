@@ -51,11 +51,11 @@ pub fn reader<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope
     statements
 }
 
-/// What a person or pipeline needs to check, create, migrate and rotate these secrets with the operator's tool. Whoever
-/// starts a rotation must be allowed to invoke its function, and whoever gives a secret another key to encrypt by it
+/// What a person or pipeline needs to check, create, migrate and rotate these secrets with the operator's tool. To
+/// start a rotation a role must be allowed to invoke its function, and to change a secret's key, to encrypt by the new one
 /// ([RotateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html),
 /// [UpdateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecret.html)).
-/// `iam:SimulatePrincipalPolicy` is left out: it tells what others may do.
+/// `iam:SimulatePrincipalPolicy` is left out: it reveals what others may do.
 pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Scope) -> Vec<Statement> {
     let actions = [
         "secretsmanager:CreateSecret",
@@ -86,7 +86,7 @@ pub fn operator<'s>(secrets: impl IntoIterator<Item = &'s SecretId>, scope: &Sco
 }
 
 impl Scope {
-    /// The partition, as it is known or as the region tells it.
+    /// The partition, as it is known or by the region.
     pub fn partition(&self) -> &str {
         if self.partition.is_empty() { self.of_region().name } else { &self.partition }
     }
@@ -95,8 +95,8 @@ impl Scope {
         Partition::of(self.regions.first().map_or("", String::as_str))
     }
 
-    /// The secrets' ARNs in every region, then those without a suffix: that a secret is not there is told to those only
-    /// who may read what has no suffix; the others are denied, and an optional secret would seem to fail for ever.
+    /// The secrets' ARNs in every region, then those without a suffix: Secrets Manager says that a secret is
+    /// absent only to roles that may read the name without a suffix; it denies the others, and an optional secret would seem to fail for ever.
     pub fn resources<'s>(&self, secrets: impl IntoIterator<Item = &'s SecretId>) -> Vec<String> {
         let any = ["*".to_owned()];
         let regions = if self.regions.is_empty() { &any[..] } else { &self.regions };

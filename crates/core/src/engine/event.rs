@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::state::Origin;
 use crate::error::{ErrorKind, Violation};
-use crate::policy::{Timestamp, in_milliseconds};
 use crate::service::ServiceId;
-use crate::snapshot::Origin;
+use crate::time::{Timestamp, in_milliseconds};
 
 /// Something that happened to one service's secret.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::engine::health::{FetchCount, Health, Status};
+use crate::engine::state::{Origin, ReadCounts};
 use crate::error::ErrorKind;
-use crate::health::{FetchCount, Health, Status};
 use crate::options::SourceKind;
-use crate::policy::{Freshness, milliseconds};
-use crate::snapshot::{Origin, ReadCounts};
+use crate::policy::Freshness;
+use crate::time::milliseconds;
 
 /// A metric. Names, units and suffixes are [those that Prometheus asks for](https://prometheus.io/docs/practices/naming/).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -23,7 +24,7 @@ pub enum Metric {
     Fetches,
     /// Reads.
     Reads,
-    /// Where a value past its lifetime is served since it cannot be fetched anew.
+    /// Where a value past its lifetime is served since it cannot be fetched again.
     Stale,
     /// Which required service cannot be read.
     Unavailable,
@@ -82,7 +83,7 @@ const TABLE: [Row; 9] = [
     },
     Row {
         name: "permisos_secrets_stale",
-        help: "1 while a value past its lifetime is served since it cannot be fetched anew",
+        help: "1 while a value past its lifetime is served since it cannot be fetched again",
         labels: &["environment", "service"],
     },
     Row {

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::fetch::Payload;
 use crate::name::SecretId;
-use crate::policy::UnixTime;
 use crate::schema::exact_json;
 use crate::service::ServiceId;
+use crate::source::Payload;
+use crate::time::UnixTime;
 
 /// Changes with the document's shape: what another version wrote is not guessed at.
 const FORMAT: u32 = 1;
@@ -90,7 +90,7 @@ impl<'t> Item<'t> {
 }
 
 impl Sealed {
-    /// How old the value is; `None` if it is from the future, so that nobody can tell.
+    /// How old the value is; `None` if it is from the future, so that its age is unknown.
     pub(crate) fn age(&self, today: UnixTime) -> Option<Duration> {
         let ahead = Duration::from_millis(self.fetched_at.0.saturating_sub(today.0));
         (ahead <= CLOCK_TOLERANCE).then(|| Duration::from_millis(today.0.saturating_sub(self.fetched_at.0)))

@@ -1,5 +1,14 @@
 //! The state machine that decides everything and touches nothing.
 
+pub(crate) mod event;
+mod fetching;
+pub(crate) mod health;
+pub(crate) mod metric;
+pub(crate) mod retry;
+mod sealed;
+mod secret;
+pub(crate) mod state;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
@@ -7,29 +16,29 @@ use std::time::Duration;
 use fastrand::Rng;
 use zeroize::Zeroizing;
 
+use crate::engine::event::{Event, EventKind};
+use crate::engine::health::{FetchCounts, Health};
+use crate::engine::sealed::Document;
+use crate::engine::secret::{EngineContext, TrackedSecret};
+use crate::engine::state::{Read, ServiceState};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, EventKind};
-use crate::fetch::{Failure, Fetch, FetchId, Fetched, Request, Stage};
-use crate::health::{FetchCounts, Health};
 use crate::options::{Options, SourceKind};
-use crate::policy::{CLOCK_INTERVAL, Clocks, Timestamp, UnixTime};
-use crate::sealed::Document;
 use crate::service::ServiceId;
-use crate::slot::{Slot, Surroundings};
-use crate::snapshot::{Read, Snapshot};
+use crate::source::{Failure, Fetch, FetchId, Fetched, Request, Stage};
+use crate::time::{CLOCK_INTERVAL, Clocks, Timestamp, UnixTime};
 use crate::variables::Variables;
 
 /// Events kept for a driver that does not drain them; the oldest go first.
 const EVENT_LIMIT: usize = 1024;
 
-/// A value that was only confirmed is sealed anew after this time: its life grows, and the disk is left in peace.
+/// A value that was only confirmed is sealed again after this time: its life grows, and the disk is left in peace.
 const SEAL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The engine: single owner, no callbacks, no clock. The crate's documentation shows the loop that drives it.
 pub struct Engine {
     options: Options,
     variables: Variables,
-    slots: BTreeMap<ServiceId, Slot>,
+    secrets: BTreeMap<ServiceId, TrackedSecret>,
     rng: Rng,
     next_fetch: u64,
     events: VecDeque<Event>,
@@ -83,12 +92,12 @@ impl Engine {
 
     /// An engine that holds nothing yet; everything is due at once. With the environment as the source it is complete.
     pub fn new(options: Options, variables: Variables) -> Self {
-        let slots = options.secret_ids.iter().filter_map(|(service, secret_id)| {
+        let secrets = options.secret_ids.iter().filter_map(|(service, secret_id)| {
             let definition = options.definition(service)?.clone();
-            Some((service.clone(), Slot::new(service.clone(), secret_id.clone(), definition)))
+            Some((service.clone(), TrackedSecret::new(service.clone(), secret_id.clone(), definition)))
         });
         let mut engine = Self {
-            slots: slots.filter(|(service, _)| options.service_ids().any(|asked| asked == *service)).collect(),
+            secrets: secrets.filter(|(service, _)| options.service_ids().any(|asked| asked == *service)).collect(),
             rng: Rng::with_seed(options.seed),
             clocks: Clocks { now: Timestamp(0), wall: options.started_at },
             options,
@@ -105,11 +114,11 @@ impl Engine {
         let services: Vec<ServiceId> = engine.options.service_ids().collect();
         let is_environment = engine.options.source == SourceKind::Environment;
         for service in &services {
-            engine.with(service, Timestamp(0), |slot, around| {
+            engine.with(service, Timestamp(0), |secret, context| {
                 if is_environment {
-                    slot.assemble(around);
+                    secret.assemble(context);
                 } else {
-                    slot.current.due = Some(Timestamp(0));
+                    secret.current_fetch.due = Some(Timestamp(0));
                 }
                 true
             });
@@ -142,9 +151,9 @@ impl Engine {
             self.options.started_at = started_at;
         }
         if is_interrupted || !slept.is_zero() {
-            let services: Vec<ServiceId> = self.slots.keys().cloned().collect();
+            let services: Vec<ServiceId> = self.secrets.keys().cloned().collect();
             for service in services {
-                self.with(&service, now, |slot, around| slot.resume(slept, is_interrupted, around));
+                self.with(&service, now, |secret, context| secret.resume(slept, is_interrupted, context));
             }
         }
         self.advance(now);
@@ -158,12 +167,14 @@ impl Engine {
         let mut requests = vec![];
         // In the order of the catalogue, not of the alphabet: logs read better.
         for service in self.options.service_ids() {
-            let Some(slot) = self.slots.get_mut(&service) else { continue };
-            for (flight, stage) in [(&mut slot.current, Stage::Current), (&mut slot.before, Stage::Previous)] {
-                if flight.is_due(now) {
-                    flight.depart(id);
-                    let (service, secret_id) = (service.clone(), slot.secret_id.clone());
-                    requests.push(Request { service, secret_id, stage, forced: flight.wants_newest });
+            let Some(secret) = self.secrets.get_mut(&service) else { continue };
+            for (fetching, stage) in
+                [(&mut secret.current_fetch, Stage::Current), (&mut secret.previous_fetch, Stage::Previous)]
+            {
+                if fetching.is_due(now) {
+                    fetching.start(id);
+                    let (service, secret_id) = (service.clone(), secret.secret_id.clone());
+                    requests.push(Request { service, secret_id, stage, forced: fetching.wants_newest });
                 }
             }
         }
@@ -174,38 +185,38 @@ impl Engine {
         Some(Fetch { id, requests })
     }
 
-    /// Takes in what was fetched. An outcome that nobody waits for is ignored; one that is missing counts as
+    /// Takes in what was fetched. An outcome without a waiting request is ignored; one that is missing counts as
     /// unavailable.
     pub fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
         self.advance(now);
         self.fetches.add(&fetched.calls);
         for outcome in fetched.outcomes {
             let is_current = outcome.stage == Stage::Current;
-            self.with(&outcome.service, now, |slot, around| {
+            self.with(&outcome.service, now, |secret, context| {
                 if is_current {
-                    let is_awaited = slot.current.arrive(fetched.id);
+                    let is_awaited = secret.current_fetch.finish(fetched.id);
                     if is_awaited {
-                        slot.take_current(outcome.result, around);
+                        secret.take_current(outcome.result, context);
                     }
                     is_awaited
                 } else {
-                    slot.before.arrive(fetched.id) && slot.take_previous(outcome.result, around)
+                    secret.previous_fetch.finish(fetched.id) && secret.take_previous(outcome.result, context)
                 }
             });
         }
-        let services: Vec<ServiceId> = self.slots.keys().cloned().collect();
+        let services: Vec<ServiceId> = self.secrets.keys().cloned().collect();
         for service in services {
-            self.with(&service, now, |slot, around| {
+            self.with(&service, now, |secret, context| {
                 let missing = || {
                     let message = "the source brought no outcome".to_owned();
                     Err(Failure { kind: ErrorKind::Unavailable, message, retry_after: None })
                 };
-                let mut is_changed = slot.current.arrive(fetched.id);
+                let mut is_changed = secret.current_fetch.finish(fetched.id);
                 if is_changed {
-                    slot.take_current(missing(), around);
+                    secret.take_current(missing(), context);
                 }
-                if slot.before.arrive(fetched.id) {
-                    is_changed |= slot.take_previous(missing(), around);
+                if secret.previous_fetch.finish(fetched.id) {
+                    is_changed |= secret.take_previous(missing(), context);
                 }
                 is_changed
             });
@@ -214,7 +225,7 @@ impl Engine {
 
     /// When to call [`poll_fetch`](Self::poll_fetch) again, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.slots.values().filter_map(Slot::timeout).chain(self.seal_again).min()
+        self.secrets.values().filter_map(TrackedSecret::timeout).chain(self.seal_again).min()
     }
 
     /// The next event, oldest first.
@@ -222,14 +233,14 @@ impl Engine {
         self.events.pop_front()
     }
 
-    /// The next service whose [`snapshot`](Self::snapshot) a driver has to publish anew.
+    /// The next service whose [`state`](Self::state) a driver has to publish again.
     pub fn poll_changed(&mut self) -> Option<ServiceId> {
         self.changed.pop_first()
     }
 
     /// The state of one service, for readers without the engine.
-    pub fn snapshot(&self, service: &ServiceId) -> Option<Snapshot> {
-        self.slots.get(service).map(Slot::snapshot)
+    pub fn state(&self, service: &ServiceId) -> Option<ServiceState> {
+        self.secrets.get(service).map(TrackedSecret::state)
     }
 
     /// Takes in the sealed snapshot, as a driver decrypted it, before the first poll. Its values stand in where nothing
@@ -249,21 +260,21 @@ impl Engine {
         }
         for item in document.secrets {
             let service = item.service.clone();
-            self.with(&service, now, |slot, around| {
-                slot.keep(item, around);
+            self.with(&service, now, |secret, context| {
+                secret.keep(item, context);
                 false
             });
         }
     }
 
-    /// Tells every service that the driver could not open or write the sealed snapshot, and why. The message goes on
+    /// Reports for every service that the driver could not open or write the sealed snapshot, and why. The message goes on
     /// from "the sealed snapshot".
     pub fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
         self.seal_again = self.sealed_at.map(|_| now + SEAL_INTERVAL);
         let services: Vec<ServiceId> = self.options.service_ids().collect();
         for service in services {
-            self.with(&service, now, |_, around| {
-                Slot::refuse_snapshot(message, around);
+            self.with(&service, now, |_, context| {
+                TrackedSecret::refuse_snapshot(message, context);
                 false
             });
         }
@@ -277,27 +288,28 @@ impl Engine {
             return None;
         }
         let rests = self.sealed_at.is_some_and(|at| now < at + SEAL_INTERVAL);
-        let is_new = |slot: &Slot| slot.is_unsealed || (!rests && slot.is_confirmed_after(self.sealed_at));
+        let is_new =
+            |secret: &TrackedSecret| secret.is_unsealed || (!rests && secret.is_confirmed_after(self.sealed_at));
         let is_again = self.seal_again.is_some_and(|at| at <= now);
-        if !is_again && !self.slots.values().any(is_new) {
+        if !is_again && !self.secrets.values().any(is_new) {
             return None;
         }
         self.seal_again = None;
         self.sealed_at = Some(now);
-        self.slots.values_mut().for_each(|slot| slot.is_unsealed = false);
+        self.secrets.values_mut().for_each(|secret| secret.is_unsealed = false);
         let today = self.options.today(now);
-        let secrets = self.slots.values().filter_map(|slot| slot.item(today, now)).collect();
+        let secrets = self.secrets.values().filter_map(|secret| secret.item(today, now)).collect();
         Some(Document::new(self.options.environment.as_str(), secrets).into_text())
     }
 
     /// Answers a read from what is held. Never waits.
     pub fn read(&self, service: &ServiceId, now: Timestamp) -> Result<Read, Error> {
-        self.snapshot(service).ok_or_else(|| Error::not_configured(service))?.read(now)
+        self.state(service).ok_or_else(|| Error::not_configured(service))?.read(now)
     }
 
     /// How the first load ended: `None` while it is under way, else every required service that cannot be read.
     pub fn loaded(&self, now: Timestamp) -> Option<Result<(), Error>> {
-        if !self.slots.values().all(Slot::is_settled) {
+        if !self.secrets.values().all(TrackedSecret::is_settled) {
             return None;
         }
         let required = self.options.service_ids().filter(|service| !service.is_optional());
@@ -308,13 +320,13 @@ impl Engine {
     /// Forces a fetch now, or joins the one under way. At most one forced fetch per secret per second; a wait after
     /// failures is cut short.
     pub fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
-        let slot = self.slots.get_mut(service).ok_or_else(|| Error::not_configured(service))?;
+        let secret = self.secrets.get_mut(service).ok_or_else(|| Error::not_configured(service))?;
         Ok(if self.is_closed || self.options.source == SourceKind::Environment {
             Refresh::Current
-        } else if slot.current.under_way.is_some() || slot.is_forced {
-            slot.is_forced = true;
+        } else if secret.current_fetch.under_way.is_some() || secret.is_forced {
+            secret.is_forced = true;
             Refresh::Joined
-        } else if slot.force(now) {
+        } else if secret.force(now) {
             Refresh::Started
         } else {
             Refresh::Current
@@ -323,17 +335,17 @@ impl Engine {
 
     /// How a forced fetch ended: `None` while it is under way, else the error of the last fetch, if it failed.
     pub fn refreshed(&self, service: &ServiceId) -> Option<Result<(), Error>> {
-        match self.slots.get(service) {
-            Some(slot) if slot.is_forced => None,
-            Some(slot) => Some(slot.failure.clone().map_or(Ok(()), Err)),
+        match self.secrets.get(service) {
+            Some(secret) if secret.is_forced => None,
+            Some(secret) => Some(secret.failure.clone().map_or(Ok(()), Err)),
             None => Some(Err(Error::not_configured(service))),
         }
     }
 
     /// The state of everything, without values.
     pub fn health(&self, now: Timestamp) -> Health {
-        let slots = self.options.service_ids().filter_map(|service| self.slots.get(&service));
-        Health::of(&self.options, slots, &self.fetches, now)
+        let secrets = self.options.service_ids().filter_map(|service| self.secrets.get(&service));
+        Health::of(&self.options, secrets, &self.fetches, now)
     }
 
     /// Forgets every value and asks for nothing more: reads answer `NotReady`. An outcome still to come is ignored.
@@ -341,38 +353,38 @@ impl Engine {
         self.is_closed = true;
         self.seal_again = None;
         self.variables = Variables::default();
-        for (service, slot) in &mut self.slots {
-            slot.close();
+        for (service, secret) in &mut self.secrets {
+            secret.close();
             self.changed.insert(service.clone());
         }
     }
 
     fn state_error(&self, service: &ServiceId, now: Timestamp) -> Option<Error> {
-        self.slots.get(service)?.snapshot().answer(now).err()
+        self.secrets.get(service)?.state().answer(now).err()
     }
 
     fn advance(&mut self, now: Timestamp) {
-        let over = self.slots.iter().filter(|(_, slot)| slot.timeout().is_some_and(|timeout| timeout <= now));
+        let over = self.secrets.iter().filter(|(_, secret)| secret.timeout().is_some_and(|timeout| timeout <= now));
         let services: Vec<ServiceId> = over.map(|(service, _)| service.clone()).collect();
         for service in services {
-            self.with(&service, now, Slot::advance);
+            self.with(&service, now, TrackedSecret::advance);
         }
     }
 
-    /// Works on one slot, then tells its events and, if it changed, its readers.
+    /// Works on one secret, then reports its events and, if it changed, publishes its state.
     fn with(
         &mut self,
         service: &ServiceId,
         now: Timestamp,
-        work: impl FnOnce(&mut Slot, &mut Surroundings<'_>) -> bool,
+        work: impl FnOnce(&mut TrackedSecret, &mut EngineContext<'_>) -> bool,
     ) {
-        let Self { options, variables, slots, rng, events, changed, .. } = self;
-        let Some(slot) = slots.get_mut(service) else { return };
-        let mut told: Vec<EventKind> = vec![];
-        if work(slot, &mut Surroundings { now, options, variables, rng, events: &mut told }) {
+        let Self { options, variables, secrets, rng, events, changed, .. } = self;
+        let Some(secret) = secrets.get_mut(service) else { return };
+        let mut emitted: Vec<EventKind> = vec![];
+        if work(secret, &mut EngineContext { now, options, variables, rng, events: &mut emitted }) {
             changed.insert(service.clone());
         }
-        events.extend(told.into_iter().map(|kind| Event { at: now, service: service.clone(), kind }));
+        events.extend(emitted.into_iter().map(|kind| Event { at: now, service: service.clone(), kind }));
         while events.len() > EVENT_LIMIT {
             events.pop_front();
         }

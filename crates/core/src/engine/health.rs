@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::secret::TrackedSecret;
+use crate::engine::state::{Origin, ReadCounts};
 use crate::error::{ErrorKind, Violation};
-use crate::fetch::{Call, Operation};
 use crate::name::{Environment, SecretId};
 use crate::options::{Options, SourceKind};
-use crate::policy::{Freshness, Timestamp, in_milliseconds, maybe_in_milliseconds};
+use crate::policy::Freshness;
 use crate::service::ServiceId;
-use crate::slot::Slot;
-use crate::snapshot::{Origin, ReadCounts};
+use crate::source::{Call, Operation};
+use crate::time::{Timestamp, in_milliseconds, maybe_in_milliseconds};
 
 /// The state of everything, without values.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -115,11 +116,11 @@ impl FetchCounts {
 impl Health {
     pub(crate) fn of<'s>(
         options: &Options,
-        slots: impl Iterator<Item = &'s Slot>,
+        secrets: impl Iterator<Item = &'s TrackedSecret>,
         fetches: &FetchCounts,
         now: Timestamp,
     ) -> Self {
-        let services: Vec<_> = slots.map(|slot| ServiceHealth::of(slot, options, now)).collect();
+        let services: Vec<_> = secrets.map(|secret| ServiceHealth::of(secret, options, now)).collect();
         let fetches = fetches.0.iter().map(|(&(operation, error), &(count, duration))| FetchCount {
             operation,
             error,
@@ -137,25 +138,25 @@ impl Health {
 }
 
 impl ServiceHealth {
-    fn of(slot: &Slot, options: &Options, now: Timestamp) -> Self {
-        let snapshot = slot.snapshot();
-        let read = snapshot.answer(now).ok().map(|read| (read.origin, read.freshness));
-        let required = !slot.service.is_optional();
+    fn of(secret: &TrackedSecret, options: &Options, now: Timestamp) -> Self {
+        let state = secret.state();
+        let read = state.answer(now).ok().map(|read| (read.origin, read.freshness));
+        let required = !secret.service.is_optional();
         let status = match &read {
             Some((Origin::SecretsManager, Freshness::Fresh)) => Status::Healthy,
             // Each lifetime ends with a fetch; only one that fails makes the value's age worth a word.
-            Some((Origin::SecretsManager, Freshness::Stale)) if slot.failure.is_none() => Status::Healthy,
+            Some((Origin::SecretsManager, Freshness::Stale)) if secret.failure.is_none() => Status::Healthy,
             Some((Origin::Environment, _)) if options.source == SourceKind::Environment => Status::Healthy,
-            _ if slot.is_absent() => Status::Healthy,
+            _ if secret.is_absent() => Status::Healthy,
             None if required => Status::Unavailable,
             Some(_) | None => Status::Degraded,
         };
         let is_held = matches!(read, Some((Origin::SecretsManager | Origin::Snapshot, _)));
-        let entry = slot.entry.as_ref().filter(|_| is_held);
+        let entry = secret.entry.as_ref().filter(|_| is_held);
         let today = options.started_at.0.saturating_add(now.0);
         Self {
-            service: slot.service.clone(),
-            secret_id: slot.secret_id.clone(),
+            service: secret.service.clone(),
+            secret_id: secret.secret_id.clone(),
             required,
             status,
             origin: read.map(|(origin, _)| origin),
@@ -166,12 +167,12 @@ impl ServiceHealth {
                 .and_then(|entry| entry.payload.created_at)
                 .map(|created| Duration::from_millis(today.saturating_sub(created.0))),
             region: entry.and_then(|entry| entry.payload.region.clone()),
-            next_refresh: slot.current.due.map(|due| due.since(now)),
-            consecutive_failures: slot.current.failures,
-            last_error: slot.failure.as_ref().map(crate::Error::kind),
-            last_error_message: slot.failure.as_ref().map(ToString::to_string),
-            warnings: slot.warnings().to_vec(),
-            reads: snapshot.reads(),
+            next_refresh: secret.current_fetch.due.map(|due| due.since(now)),
+            consecutive_failures: secret.current_fetch.failures,
+            last_error: secret.failure.as_ref().map(crate::Error::kind),
+            last_error_message: secret.failure.as_ref().map(ToString::to_string),
+            warnings: secret.warnings().to_vec(),
+            reads: state.reads(),
         }
     }
 }

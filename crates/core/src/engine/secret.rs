@@ -6,16 +6,17 @@ use std::time::Duration;
 use fastrand::Rng;
 use secrecy::ExposeSecret;
 
+use crate::engine::event::EventKind;
+use crate::engine::fetching::Fetching;
+use crate::engine::sealed::{Item, Sealed};
+use crate::engine::state::{Held, Origin, ReadCounter, ServiceState};
 use crate::error::{Error, ErrorKind, Rule, Violation};
-use crate::event::EventKind;
-use crate::fetch::{Failure, FetchId, Payload};
 use crate::name::SecretId;
 use crate::options::{Options, SourceKind};
-use crate::policy::{Backoff, CLOCK_INTERVAL, Timestamp, UnixTime, milliseconds};
 use crate::schema::{self, Config, Context, Definition, Parsed};
-use crate::sealed::{Item, Sealed};
 use crate::service::{Service, ServiceId};
-use crate::snapshot::{Held, Origin, ReadCounter, Snapshot};
+use crate::source::{Failure, Payload};
+use crate::time::{CLOCK_INTERVAL, Timestamp, UnixTime, milliseconds};
 use crate::variables::Variables;
 
 /// At most one forced fetch per secret in this time.
@@ -25,7 +26,7 @@ const FORCED_INTERVAL: Duration = Duration::from_secs(1);
 const LATE: Duration = CLOCK_INTERVAL;
 
 /// What the engine knows of one secret.
-pub(crate) struct Slot {
+pub(crate) struct TrackedSecret {
     pub(crate) service: ServiceId,
     pub(crate) secret_id: SecretId,
     pub(crate) entry: Option<Entry>,
@@ -38,13 +39,13 @@ pub(crate) struct Slot {
     /// Why the current version is not valid, if it is not: nothing stands in for it.
     rejection: Option<Error>,
     /// Fetches of the current version.
-    pub(crate) current: Flight,
+    pub(crate) current_fetch: Fetching,
     /// Fetches of the version before, for security.
-    pub(crate) before: Flight,
+    pub(crate) previous_fetch: Fetching,
     previous: Option<Previous>,
     forced_at: Option<Timestamp>,
     pub(crate) is_forced: bool,
-    has_told_stale: bool,
+    has_reported_stale: bool,
     definition: Definition,
     counts: Arc<ReadCounter>,
 }
@@ -81,73 +82,8 @@ struct Previous {
     until: Timestamp,
 }
 
-/// Fetches of one version of one secret: at most one is under way.
-#[derive(Default)]
-pub(crate) struct Flight {
-    pub(crate) due: Option<Timestamp>,
-    pub(crate) under_way: Option<FetchId>,
-    pub(crate) failures: u32,
-    /// No forced fetch was answered yet: the one under way is forced, else the next.
-    pub(crate) wants_newest: bool,
-    /// The process stood still while it was under way, for longer than a call may last.
-    is_interrupted: bool,
-    /// The one before was lost to a standstill.
-    is_repeated: bool,
-}
-
-impl Flight {
-    /// Whether to fetch now.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.timeout().is_some_and(|due| due <= now)
-    }
-
-    /// When to fetch: not while one is under way.
-    fn timeout(&self) -> Option<Timestamp> {
-        self.due.filter(|_| self.under_way.is_none())
-    }
-
-    /// Forgets failures; one under way stays under way, so that there is never a second.
-    fn schedule(&mut self, due: Option<Timestamp>) {
-        self.due = due;
-        self.failures = 0;
-    }
-
-    pub(crate) fn depart(&mut self, id: FetchId) {
-        self.under_way = Some(id);
-        self.due = None;
-        self.is_interrupted = false;
-    }
-
-    /// Whether that fetch was this one's; it is over then.
-    pub(crate) fn arrive(&mut self, id: FetchId) -> bool {
-        let is_this = self.under_way == Some(id);
-        if is_this {
-            self.under_way = None;
-        }
-        is_this
-    }
-
-    /// Whether it was lost to a standstill, so that it says nothing about the server: it is made again at once. Not twice
-    /// in a row: a process that is always late would never report that AWS cannot be reached.
-    fn is_lost<T>(&mut self, result: &Result<T, Failure>, now: Timestamp) -> bool {
-        let is_lost = |failure: &Failure| matches!(failure.kind, ErrorKind::Timeout | ErrorKind::Unavailable);
-        self.is_repeated = self.is_interrupted && !self.is_repeated && result.as_ref().is_err_and(is_lost);
-        if self.is_repeated {
-            self.due = Some(now);
-        }
-        self.is_repeated
-    }
-
-    fn fail(&mut self, now: Timestamp, retry_after: Option<Duration>, rng: &mut Rng) -> Duration {
-        self.failures = self.failures.saturating_add(1);
-        let delay = Backoff::default().delay(self.failures, retry_after, rng);
-        self.due = Some(now + delay);
-        delay
-    }
-}
-
-/// What every slot needs of the engine.
-pub(crate) struct Surroundings<'a> {
+/// What every secret needs of the engine.
+pub(crate) struct EngineContext<'a> {
     pub(crate) now: Timestamp,
     pub(crate) options: &'a Options,
     pub(crate) variables: &'a Variables,
@@ -155,8 +91,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) events: &'a mut Vec<EventKind>,
 }
 
-impl Surroundings<'_> {
-    fn context<'c>(&'c self, region: Option<&'c str>) -> Context<'c> {
+impl EngineContext<'_> {
+    fn schema_context<'c>(&'c self, region: Option<&'c str>) -> Context<'c> {
         let options = self.options;
         Context {
             environment: &options.environment,
@@ -177,7 +113,7 @@ impl Surroundings<'_> {
     }
 }
 
-impl Slot {
+impl TrackedSecret {
     pub(crate) fn new(service: ServiceId, secret_id: SecretId, definition: Definition) -> Self {
         Self {
             service,
@@ -188,35 +124,35 @@ impl Slot {
             fallback: None,
             failure: None,
             rejection: None,
-            current: Flight::default(),
-            before: Flight::default(),
+            current_fetch: Fetching::default(),
+            previous_fetch: Fetching::default(),
             previous: None,
             forced_at: None,
             is_forced: false,
-            has_told_stale: false,
+            has_reported_stale: false,
             definition,
             counts: Arc::default(),
         }
     }
 
     /// The whole source is the environment.
-    pub(crate) fn assemble(&mut self, around: &mut Surroundings<'_>) {
-        match schema::parse_environment(&self.definition, &around.context(None)) {
+    pub(crate) fn assemble(&mut self, context: &mut EngineContext<'_>) {
+        match schema::parse_environment(&self.definition, &context.schema_context(None)) {
             Ok(parsed) => {
                 let (origin, warnings) = (Origin::Environment, parsed.warnings.clone());
-                around.events.push(EventKind::Loaded { origin, version_id: None, warnings });
+                context.events.push(EventKind::Loaded { origin, version_id: None, warnings });
                 self.fallback = Some(parsed);
             }
             Err(error) => {
                 let violations = error.violations().to_vec();
-                around.events.push(EventKind::Invalid { version_id: None, violations });
+                context.events.push(EventKind::Invalid { version_id: None, violations });
                 self.failure = Some(error);
             }
         }
     }
 
     /// What readers read.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn state(&self) -> ServiceState {
         let previous = self.previous.as_ref().and_then(|previous| previous.config.as_ref());
         let held = self.entry.as_ref().map(|entry| Held {
             config: if previous.is_some() {
@@ -230,7 +166,7 @@ impl Slot {
             fresh_until: entry.fresh_until,
             usable_until: entry.usable_until,
         });
-        Snapshot {
+        ServiceState {
             service: self.service.clone(),
             held,
             fallback: self.fallback.as_ref().map(|parsed| parsed.config.clone()),
@@ -248,8 +184,9 @@ impl Slot {
     /// Whether the first fetch is over, AWSPREVIOUS included where it is wanted.
     pub(crate) fn is_settled(&self) -> bool {
         let is_known = self.entry.is_some() || self.fallback.is_some() || self.failure.is_some();
-        let awaits_previous = self.previous.as_ref().is_some_and(|it| it.config.is_none()) && self.before.failures == 0;
-        is_known && !(awaits_previous && (self.before.due.is_some() || self.before.under_way.is_some()))
+        let awaits_previous =
+            self.previous.as_ref().is_some_and(|it| it.config.is_none()) && self.previous_fetch.failures == 0;
+        is_known && !(awaits_previous && (self.previous_fetch.due.is_some() || self.previous_fetch.under_way.is_some()))
     }
 
     /// Whether the secret is simply not there, which is normal for an optional one.
@@ -266,34 +203,34 @@ impl Slot {
         }
         self.forced_at = Some(now);
         self.is_forced = true;
-        self.current.wants_newest = true;
-        self.current.due = Some(now);
+        self.current_fetch.wants_newest = true;
+        self.current_fetch.due = Some(now);
         true
     }
 
     /// Keeps a value of the sealed snapshot, in case that nothing can be fetched.
-    pub(crate) fn keep(&mut self, item: Item<'_>, around: &mut Surroundings<'_>) {
+    pub(crate) fn keep(&mut self, item: Item<'_>, context: &mut EngineContext<'_>) {
         if item.secret_id != self.secret_id {
             let message = format!("holds another secret ({}): it is not used", item.secret_id);
-            return Self::refuse_snapshot(&message, around);
+            return Self::refuse_snapshot(&message, context);
         }
         let sealed = item.into_sealed();
-        match sealed.age(around.today()) {
-            None => Self::refuse_snapshot("is dated in the future: check the machine's clock", around),
-            Some(age) if age >= around.options.cache.longest() => {
-                let (age, most) = (age.as_secs(), around.options.cache.longest().as_secs());
+        match sealed.age(context.today()) {
+            None => Self::refuse_snapshot("is dated in the future: check the machine's clock", context),
+            Some(age) if age >= context.options.cache.longest() => {
+                let (age, most) = (age.as_secs(), context.options.cache.longest().as_secs());
                 let message = format!("is {age} s old: at most `ttl` and `staleIfError`, {most} s, are served");
-                Self::refuse_snapshot(&message, around);
+                Self::refuse_snapshot(&message, context);
             }
             Some(_) => self.sealed = Some(sealed),
         }
     }
 
-    /// Tells that the sealed snapshot is of no use, and why.
-    pub(crate) fn refuse_snapshot(message: &str, around: &mut Surroundings<'_>) {
+    /// Reports that the sealed snapshot cannot be used, and why.
+    pub(crate) fn refuse_snapshot(message: &str, context: &mut EngineContext<'_>) {
         let message = format!("the sealed snapshot {message}");
         let violations = vec![Violation { path: "/snapshot".to_owned(), rule: Rule::Snapshot, message }];
-        around.events.push(EventKind::Invalid { version_id: None, violations });
+        context.events.push(EventKind::Invalid { version_id: None, violations });
     }
 
     /// Whether Secrets Manager answered the value held after that.
@@ -325,8 +262,8 @@ impl Slot {
 
     /// The process stood still, and the machine slept for so long, which the monotonic clock does not show. True if
     /// readers have to know.
-    pub(crate) fn resume(&mut self, slept: Duration, is_interrupted: bool, around: &mut Surroundings<'_>) -> bool {
-        let now = around.now;
+    pub(crate) fn resume(&mut self, slept: Duration, is_interrupted: bool, context: &mut EngineContext<'_>) -> bool {
+        let now = context.now;
         let mut is_due = !slept.is_zero();
         if let Some(entry) = &mut self.entry {
             if is_due {
@@ -335,20 +272,20 @@ impl Slot {
             }
             if is_interrupted && !entry.is_overdue && entry.usable_until + LATE <= now {
                 entry.is_overdue = true;
-                entry.usable_until = now + around.options.connection.fetch_limit();
+                entry.usable_until = now + context.options.connection.fetch_limit();
                 is_due = true;
             }
         }
-        for flight in [&mut self.current, &mut self.before] {
-            flight.is_interrupted |= is_interrupted;
-            flight.due = flight.due.map(|due| if is_due { due.min(now) } else { due });
+        for fetching in [&mut self.current_fetch, &mut self.previous_fetch] {
+            fetching.is_interrupted |= is_interrupted;
+            fetching.due = fetching.due.map(|due| if is_due { due.min(now) } else { due });
         }
         is_due && self.entry.is_some()
     }
 
     /// Ends what is over; true if readers have to know.
-    pub(crate) fn advance(&mut self, around: &mut Surroundings<'_>) -> bool {
-        let now = around.now;
+    pub(crate) fn advance(&mut self, context: &mut EngineContext<'_>) -> bool {
+        let now = context.now;
         let mut is_changed = false;
         if self.entry.as_ref().is_some_and(|entry| entry.usable_until <= now) {
             self.entry = None;
@@ -360,7 +297,7 @@ impl Slot {
                 );
                 Error::of(service.clone(), ErrorKind::NotReady, message)
             });
-            self.stand_in(around);
+            self.stand_in(context);
             is_changed = true;
         }
         if let Some(entry) = &mut self.entry
@@ -372,17 +309,17 @@ impl Slot {
         }
         if self.previous.as_ref().is_some_and(|previous| previous.until <= now) {
             is_changed |= self.previous.take().is_some_and(|previous| previous.config.is_some());
-            self.before.due = None;
+            self.previous_fetch.due = None;
         }
         is_changed
     }
 
-    /// When to look at this slot again.
+    /// When to look at this secret again.
     pub(crate) fn timeout(&self) -> Option<Timestamp> {
         let entry = self.entry.as_ref();
         [
-            self.current.timeout(),
-            self.before.timeout(),
+            self.current_fetch.timeout(),
+            self.previous_fetch.timeout(),
             entry.filter(|entry| !entry.is_marked_stale).map(|entry| entry.fresh_until),
             entry.map(|entry| entry.usable_until),
             self.previous.as_ref().map(|previous| previous.until),
@@ -393,41 +330,42 @@ impl Slot {
     }
 
     /// Takes in the current version.
-    pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) {
-        if self.current.is_lost(&result, around.now) {
+    pub(crate) fn take_current(&mut self, result: Result<Payload, Failure>, context: &mut EngineContext<'_>) {
+        if self.current_fetch.is_lost(&result, context.now) {
             return;
         }
         // A refresh that joined a planned fetch of the agent was answered from its cache.
-        let is_cached = around.options.source == SourceKind::Agent && !self.current.wants_newest && result.is_ok();
+        let is_cached =
+            context.options.source == SourceKind::Agent && !self.current_fetch.wants_newest && result.is_ok();
         let is_forced_again = std::mem::take(&mut self.is_forced) && is_cached;
-        self.current.wants_newest &= result.is_err();
+        self.current_fetch.wants_newest &= result.is_err();
         match result {
-            Ok(payload) if self.is_lagging(&payload, around) => {
+            Ok(payload) if self.is_lagging(&payload, context) => {
                 let region = payload.region.unwrap_or_default();
                 let message = format!("the replica in {region} still has an older version than the one held");
-                self.fail(&Failure { kind: ErrorKind::Unavailable, message, retry_after: None }, around);
+                self.fail(&Failure { kind: ErrorKind::Unavailable, message, retry_after: None }, context);
             }
-            Ok(payload) => match self.parse(&payload, around) {
+            Ok(payload) => match self.parse(&payload, context) {
                 Ok(parsed) => {
-                    self.accept(parsed, payload, around);
-                    if self.current.is_interrupted {
+                    self.accept(parsed, payload, context);
+                    if self.current_fetch.is_interrupted {
                         // It may have been answered before the standstill.
-                        self.current.due = Some(around.now);
+                        self.current_fetch.due = Some(context.now);
                     }
                 }
-                Err(violations) => self.reject(&payload, violations, around),
+                Err(violations) => self.reject(&payload, violations, context),
             },
-            Err(failure) => self.fail(&failure, around),
+            Err(failure) => self.fail(&failure, context),
         }
         if is_forced_again {
-            self.force(around.now);
+            self.force(context.now);
         }
     }
 
     /// Whether a replica is behind the region that the value held came from: what is newer is not given back for it.
     /// An older version in the primary, or in the same region as before, is a rollback, and is meant.
-    fn is_lagging(&self, payload: &Payload, around: &Surroundings<'_>) -> bool {
-        let primary = around.options.connection.regions.first();
+    fn is_lagging(&self, payload: &Payload, context: &EngineContext<'_>) -> bool {
+        let primary = context.options.connection.regions.first();
         let is_replica = primary.is_some() && payload.region.as_ref() != primary;
         self.entry.as_ref().is_some_and(|held| {
             let is_older =
@@ -438,59 +376,59 @@ impl Slot {
     }
 
     /// Takes in the version before the current one.
-    pub(crate) fn take_previous(&mut self, result: Result<Payload, Failure>, around: &mut Surroundings<'_>) -> bool {
-        let now = around.now;
-        if self.before.is_lost(&result, now) {
+    pub(crate) fn take_previous(&mut self, result: Result<Payload, Failure>, context: &mut EngineContext<'_>) -> bool {
+        let now = context.now;
+        if self.previous_fetch.is_lost(&result, now) {
             return false;
         }
-        match result.map(|payload| self.parse(&payload, around)) {
+        match result.map(|payload| self.parse(&payload, context)) {
             Ok(Ok(parsed)) => {
-                self.before.schedule(None);
+                self.previous_fetch.schedule(None);
                 let awaits = |previous: &&mut Previous| now < previous.until && previous.config.is_none();
                 self.previous.as_mut().filter(awaits).map(|previous| previous.config = Some(parsed.config)).is_some()
             }
             // A malformed one honours nothing, and one that is not there never existed: neither is asked for again.
             Ok(Err(_)) | Err(Failure { kind: ErrorKind::NotFound, .. }) => {
-                self.before.schedule(None);
+                self.previous_fetch.schedule(None);
                 self.previous.take_if(|previous| previous.config.is_none());
                 false
             }
             Err(failure) => {
                 if self.previous.as_ref().is_some_and(|previous| previous.config.is_none()) {
-                    self.before.fail(now, failure.retry_after, around.rng);
+                    self.previous_fetch.fail(now, failure.retry_after, context.rng);
                 }
                 false
             }
         }
     }
 
-    fn parse(&self, payload: &Payload, around: &Surroundings<'_>) -> Result<Parsed, Vec<Violation>> {
+    fn parse(&self, payload: &Payload, context: &EngineContext<'_>) -> Result<Parsed, Vec<Violation>> {
         let Some(text) = &payload.text else {
             let message = "is binary: store the fields as JSON text".to_owned();
             return Err(vec![Violation { path: String::new(), rule: Rule::Text, message }]);
         };
-        let context = around.context(payload.region.as_deref());
+        let context = context.schema_context(payload.region.as_deref());
         let mut parsed = schema::parse_payload(&self.definition, text.expose_secret(), &context)?;
         parsed.warnings.extend(self.secret_id.warning());
         Ok(parsed)
     }
 
-    fn accept(&mut self, parsed: Parsed, payload: Payload, around: &mut Surroundings<'_>) {
-        let now = around.now;
+    fn accept(&mut self, parsed: Parsed, payload: Payload, context: &mut EngineContext<'_>) {
+        let now = context.now;
         self.sealed = None;
-        let failures = std::mem::take(&mut self.current.failures);
+        let failures = std::mem::take(&mut self.current_fetch.failures);
         let was_snapshot = self.entry.as_ref().is_some_and(|entry| entry.origin == Origin::Snapshot);
         let was_fallback = self.fallback.take().is_some() || was_snapshot;
         self.failure = None;
         self.rejection = None;
-        self.has_told_stale = false;
+        self.has_reported_stale = false;
         let created_at = payload.created_at;
         let to = payload.version_id.clone();
-        let payload = around.kept(payload);
+        let payload = context.kept(payload);
         if failures > 0 {
-            around.events.push(EventKind::Recovered { failures, from_fallback: was_fallback });
+            context.events.push(EventKind::Recovered { failures, from_fallback: was_fallback });
         }
-        let fresh_until = now + around.options.cache.lifetime(around.rng);
+        let fresh_until = now + context.options.cache.lifetime(context.rng);
         let mut entry = Entry {
             parsed,
             version_id: to.as_str().into(),
@@ -499,16 +437,16 @@ impl Slot {
             taken_at: now,
             head_start: Duration::ZERO,
             fresh_until,
-            usable_until: fresh_until + around.options.cache.stale_if_error,
+            usable_until: fresh_until + context.options.cache.stale_if_error,
             is_marked_stale: false,
             is_overdue: false,
         };
         let warnings = entry.parsed.warnings.clone();
-        around.events.push(match self.entry.take() {
+        context.events.push(match self.entry.take() {
             // A version never changes: readers keep the very same config. What is worth a warning changes with the day.
             Some(old) if *old.version_id == *to => {
                 if was_snapshot {
-                    self.look_back(created_at, around);
+                    self.look_back(created_at, context);
                 }
                 let is_new = |warning: &Violation| !old.parsed.warnings.contains(warning);
                 let warnings = warnings.into_iter().filter(is_new).collect();
@@ -518,76 +456,76 @@ impl Slot {
             }
             Some(old) => {
                 self.is_unsealed = true;
-                let until = now + around.options.cache.previous_for;
+                let until = now + context.options.cache.previous_for;
                 self.previous = (now < until).then_some(Previous { config: Some(old.parsed.config), until });
-                self.before.schedule(None);
+                self.previous_fetch.schedule(None);
                 EventKind::Rotated { from: old.version_id.to_string(), to, warnings }
             }
             None => {
                 self.is_unsealed = true;
-                self.look_back(created_at, around);
+                self.look_back(created_at, context);
                 EventKind::Loaded { origin: Origin::SecretsManager, version_id: Some(to), warnings }
             }
         });
-        self.current.due = Some(fresh_until);
+        self.current_fetch.due = Some(fresh_until);
         self.entry = Some(entry);
     }
 
-    /// A process that starts soon after a rotation must still honour the keys of before it.
-    fn look_back(&mut self, created_at: Option<UnixTime>, around: &Surroundings<'_>) {
-        let honoured = milliseconds(around.options.cache.previous_for);
-        let age = created_at.map_or(0, |at| around.today().0.saturating_sub(at.0));
+    /// A process that starts soon after a rotation must still honour the previous keys.
+    fn look_back(&mut self, created_at: Option<UnixTime>, context: &EngineContext<'_>) {
+        let honoured = milliseconds(context.options.cache.previous_for);
+        let age = created_at.map_or(0, |at| context.today().0.saturating_sub(at.0));
         if self.service == Service::Security && age < honoured {
-            let until = around.now + Duration::from_millis(honoured - age);
+            let until = context.now + Duration::from_millis(honoured - age);
             self.previous = Some(Previous { config: None, until });
-            self.before.schedule(Some(around.now));
+            self.previous_fetch.schedule(Some(context.now));
         }
     }
 
-    fn reject(&mut self, payload: &Payload, violations: Vec<Violation>, around: &mut Surroundings<'_>) {
+    fn reject(&mut self, payload: &Payload, violations: Vec<Violation>, context: &mut EngineContext<'_>) {
         self.entry.take_if(|entry| entry.is_overdue);
         let Payload { version_id, .. } = payload;
         let summary = format!("version {version_id} of {} ({}) is not valid", self.secret_id, self.service);
         let service = Some(self.service.clone());
         self.rejection = Some(Error::violating(ErrorKind::Invalid, service, summary, violations.clone()));
         self.failure.clone_from(&self.rejection);
-        around.events.push(EventKind::Invalid { version_id: Some(version_id.clone()), violations });
-        self.current.fail(around.now, None, around.rng);
+        context.events.push(EventKind::Invalid { version_id: Some(version_id.clone()), violations });
+        self.current_fetch.fail(context.now, None, context.rng);
         self.fallback = None;
-        self.tell_stale(around);
+        self.report_stale(context);
     }
 
-    fn fail(&mut self, failure: &Failure, around: &mut Surroundings<'_>) {
+    fn fail(&mut self, failure: &Failure, context: &mut EngineContext<'_>) {
         self.entry.take_if(|entry| entry.is_overdue);
         // Where nothing is held, a value of the source's cache is better than none.
-        self.current.wants_newest &= self.entry.is_some();
-        self.failure = Some(self.explain(failure, around.options));
+        self.current_fetch.wants_newest &= self.entry.is_some();
+        self.failure = Some(self.explain(failure, context.options));
         if failure.kind == ErrorKind::NotFound {
             // Whatever was wrong with it went with it.
             self.rejection = None;
         }
         if self.is_absent() {
-            let due = around.now + around.options.cache.lifetime(around.rng);
-            self.current.schedule(Some(due));
+            let due = context.now + context.options.cache.lifetime(context.rng);
+            self.current_fetch.schedule(Some(due));
         } else {
-            let delay = self.current.fail(around.now, failure.retry_after, around.rng);
-            around.events.push(EventKind::Failed {
+            let delay = self.current_fetch.fail(context.now, failure.retry_after, context.rng);
+            context.events.push(EventKind::Failed {
                 error: failure.kind,
                 message: self.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
-                consecutive_failures: self.current.failures,
+                consecutive_failures: self.current_fetch.failures,
                 retry_in: delay,
             });
         }
-        self.stand_in(around);
-        self.tell_stale(around);
+        self.stand_in(context);
+        self.report_stale(context);
     }
 
-    fn tell_stale(&mut self, around: &mut Surroundings<'_>) {
-        let Some(entry) = self.entry.as_ref().filter(|entry| entry.fresh_until <= around.now) else { return };
-        if !std::mem::replace(&mut self.has_told_stale, true) {
-            around.events.push(EventKind::Stale {
-                age: entry.age(around.now),
-                expires_in: entry.usable_until.since(around.now),
+    fn report_stale(&mut self, context: &mut EngineContext<'_>) {
+        let Some(entry) = self.entry.as_ref().filter(|entry| entry.fresh_until <= context.now) else { return };
+        if !std::mem::replace(&mut self.has_reported_stale, true) {
+            context.events.push(EventKind::Stale {
+                age: entry.age(context.now),
+                expires_in: entry.usable_until.since(context.now),
             });
         }
     }
@@ -595,7 +533,7 @@ impl Slot {
     /// Lets the sealed snapshot, else the environment, stand in where nothing is held, retrieval failed and the options
     /// allow it. The snapshot goes first: it holds what Secrets Manager answered last. Neither stands in for a version
     /// that is not valid, however often it could not be fetched again.
-    fn stand_in(&mut self, around: &mut Surroundings<'_>) {
+    fn stand_in(&mut self, context: &mut EngineContext<'_>) {
         let permits = |failure: &Error| failure.kind().permits_fallback();
         let Some(failure) = self.failure.clone().filter(permits) else { return };
         if self.entry.is_some() || self.fallback.is_some() {
@@ -606,15 +544,15 @@ impl Slot {
             self.failure = Some(failure.with(message, rejection.violations().to_vec()));
             return;
         }
-        self.restore(failure.kind(), around);
-        if self.entry.is_some() || !around.options.environment_fallback {
+        self.restore(failure.kind(), context);
+        if self.entry.is_some() || !context.options.environment_fallback {
             return;
         }
-        match schema::parse_environment(&self.definition, &around.context(None)) {
+        match schema::parse_environment(&self.definition, &context.schema_context(None)) {
             Ok(parsed) => {
                 if !self.is_absent() {
                     let (error, warnings) = (failure.kind(), parsed.warnings.clone());
-                    around.events.push(EventKind::Fallback { error, origin: Origin::Environment, warnings });
+                    context.events.push(EventKind::Fallback { error, origin: Origin::Environment, warnings });
                 }
                 self.fallback = Some(parsed);
             }
@@ -627,35 +565,35 @@ impl Slot {
     }
 
     /// Holds the sealed snapshot's value, stale, for what is left of its time.
-    fn restore(&mut self, failure: ErrorKind, around: &mut Surroundings<'_>) {
+    fn restore(&mut self, failure: ErrorKind, context: &mut EngineContext<'_>) {
         if self.is_absent() {
             return;
         }
         let Some(Sealed { payload, fetched_at }) = self.sealed.take() else { return };
-        let age = Duration::from_millis(around.today().0.saturating_sub(fetched_at.0));
-        let left = around.options.cache.longest().saturating_sub(age);
+        let age = Duration::from_millis(context.today().0.saturating_sub(fetched_at.0));
+        let left = context.options.cache.longest().saturating_sub(age);
         if left.is_zero() {
             return;
         }
-        match self.parse(&payload, around) {
+        match self.parse(&payload, context) {
             Ok(parsed) => {
                 let warnings = parsed.warnings.clone();
-                around.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot, warnings });
+                context.events.push(EventKind::Fallback { error: failure, origin: Origin::Snapshot, warnings });
                 self.entry = Some(Entry {
                     parsed,
                     version_id: payload.version_id.as_str().into(),
                     payload,
                     origin: Origin::Snapshot,
-                    taken_at: around.now,
+                    taken_at: context.now,
                     head_start: age,
-                    fresh_until: around.now,
-                    usable_until: around.now + left,
+                    fresh_until: context.now,
+                    usable_until: context.now + left,
                     is_marked_stale: true,
                     is_overdue: false,
                 });
             }
             Err(violations) => {
-                around.events.push(EventKind::Invalid { version_id: Some(payload.version_id), violations });
+                context.events.push(EventKind::Invalid { version_id: Some(payload.version_id), violations });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
+use crate::schema::{DefaultValue, Definition, Field, Kind, Need, Text};
 
 /// The payload of a secret to fill in: JSON with a comment line above each field.
 pub fn template(definition: &Definition) -> String {
@@ -102,7 +102,7 @@ mod tests {
             let definition = options.definition(&service).unwrap();
             let text = template(definition);
             let plain: String = text.lines().filter(|line| !line.trim().starts_with("//")).collect();
-            // The example of a session secret is shorter than it has to be: nobody is to store it.
+            // The example of a session secret is shorter than it has to be, so that it cannot be stored.
             let plain = plain.replace("32 random characters", "32 random and unguessable characters");
             let parsed = parse_payload(definition, &plain, &context).unwrap_or_else(|it| panic!("{service}: {it:?}"));
             let Config::Database(config) = &parsed.config else {

@@ -5,9 +5,9 @@ use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A JSON value that zeroes its text when it is dropped.
-pub(crate) struct Wiped(pub(crate) Value);
+pub(crate) struct ZeroizingJson(pub(crate) Value);
 
-impl Drop for Wiped {
+impl Drop for ZeroizingJson {
     fn drop(&mut self) {
         wipe(&mut self.0);
     }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
-use crate::policy::{Freshness, Timestamp};
+use crate::policy::Freshness;
 use crate::schema::{Config, exact_json};
 use crate::service::ServiceId;
+use crate::time::Timestamp;
 
 /// Where a config came from.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -69,7 +70,7 @@ fn json(value: &impl Serialize) -> String {
 
 /// The state of one service. Immutable: a driver publishes it to its readers, who need no lock and no engine.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
+pub struct ServiceState {
     /// Whose state it is.
     pub service: ServiceId,
     /// A good value; it answers while it is usable.
@@ -98,7 +99,7 @@ pub struct Held {
     pub usable_until: Timestamp,
 }
 
-impl Snapshot {
+impl ServiceState {
     /// Nothing yet.
     pub fn empty(service: ServiceId) -> Self {
         Self { service, held: None, fallback: None, failure: None, counts: Arc::default() }

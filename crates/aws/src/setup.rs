@@ -1,4 +1,4 @@
-//! How AWS is reached, and what its failures mean: the same for the source and for the administrator's calls.
+//! How AWS is setup, and what its failures mean: the same for the source and for the administrator's calls.
 
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
@@ -30,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// One region and how its services are called.
-pub(crate) struct Reached {
+pub(crate) struct RegionSetup {
     pub(crate) region: String,
     pub(crate) config: SdkConfig,
     /// The endpoint that the options name. For each service's own configuration: in the shared one, the variable
@@ -41,13 +41,13 @@ pub(crate) struct Reached {
     pub(crate) client: Client,
 }
 
-/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. Contacts nobody yet, but
+/// Region (none: the one that the AWS configuration names), credentials, endpoint and time-outs. No call yet, but
 /// for a region that only instance metadata knows.
-pub(crate) async fn reach(
+pub(crate) async fn set_up(
     connection: &Connection,
     region: Option<&str>,
     credentials: Option<&SharedCredentialsProvider>,
-) -> Result<Reached, Failure> {
+) -> Result<RegionSetup, Failure> {
     let profiles = Profiles::load(connection.profile.as_deref()).await;
     let ca_bundle = profiles.get("ca_bundle");
     let (aws, local) = (Client::new(Route::Proxied, ca_bundle), Client::new(Route::Direct, ca_bundle));
@@ -81,7 +81,7 @@ pub(crate) async fn reach(
     let config = shared.to_builder().identity_cache(IdentityCache::no_cache());
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
     let endpoint_url = connection.endpoint_url.as_ref().map(|url| url.replace("{region}", &region));
-    Ok(Reached {
+    Ok(RegionSetup {
         region,
         config,
         endpoint_url,
@@ -169,7 +169,7 @@ pub(crate) fn answered(
 ) -> Failure {
     let request = table::sanitised(request_id);
     let request = if request.is_empty() { request } else { format!(", request {request}") };
-    let answer = format!("{place} answered {} (HTTP {status}{request})", table::shown(code));
+    let answer = format!("{place} answered {} (HTTP {status}{request})", table::known_code(code));
     if table::is_of_the_clock(code, message) {
         let by = date.and_then(clock_difference).unwrap_or_else(|| "wrong".to_owned());
         let message = format!("{answer}: this machine's clock is {by}; set it, for example by NTP");

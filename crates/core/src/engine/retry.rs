@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::policy::{Backoff, Timestamp};
+use crate::policy::Backoff;
+use crate::time::Timestamp;
 
 /// PostgreSQL's `invalid_password` and `invalid_authorization_specification`
 /// ([error codes](https://www.postgresql.org/docs/current/errcodes-appendix.html)).

@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::placeholder::is_placeholder;
 use crate::error::{Rule, Violation};
+use crate::schema::placeholder::is_placeholder;
 
 /// Everything found wrong, or worth a warning, with the words in which the reader knows the field.
-pub(crate) struct Findings<'a> {
+pub(crate) struct Problems<'a> {
     pub(crate) violations: Vec<Violation>,
     pub(crate) warnings: Vec<Violation>,
     /// The variable behind a path, where the payload came from the environment.
@@ -17,7 +17,7 @@ pub(crate) struct Findings<'a> {
     pub(crate) forbids_placeholders: bool,
 }
 
-impl Findings<'_> {
+impl Problems<'_> {
     pub(crate) fn violate(&mut self, path: &str, rule: Rule, phrase: &str) {
         let violation = self.finding(path, rule, phrase);
         self.violations.push(violation);
@@ -41,19 +41,19 @@ pub struct Fields<'a, 'f> {
     object: &'a Map<String, Value>,
     path: String,
     taken: Vec<String>,
-    /// The fields that nobody asked for in the objects below.
+    /// The unknown fields of the objects below.
     below: Vec<(String, Vec<(&'a String, &'a Value)>)>,
-    pub(crate) findings: &'f mut Findings<'a>,
+    pub(crate) problems: &'f mut Problems<'a>,
 }
 
 impl<'a, 'f> Fields<'a, 'f> {
-    pub(crate) fn new(object: &'a Map<String, Value>, findings: &'f mut Findings<'a>) -> Self {
-        Self::at(String::new(), object, findings)
+    pub(crate) fn new(object: &'a Map<String, Value>, problems: &'f mut Problems<'a>) -> Self {
+        Self::at(String::new(), object, problems)
     }
 
     /// The fields of an object somewhere below.
-    pub(crate) fn at(path: String, object: &'a Map<String, Value>, findings: &'f mut Findings<'a>) -> Self {
-        Self { object, path, taken: vec![], below: vec![], findings }
+    pub(crate) fn at(path: String, object: &'a Map<String, Value>, problems: &'f mut Problems<'a>) -> Self {
+        Self { object, path, taken: vec![], below: vec![], problems }
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -71,12 +71,12 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     pub(crate) fn violate(&mut self, name: &str, rule: Rule, phrase: &str) {
         let path = self.path(name);
-        self.findings.violate(&path, rule, phrase);
+        self.problems.violate(&path, rule, phrase);
     }
 
     pub(crate) fn warn(&mut self, name: &str, rule: Rule, phrase: &str) {
         let path = self.path(name);
-        self.findings.warn(&path, rule, phrase);
+        self.problems.warn(&path, rule, phrase);
     }
 
     fn value(&mut self, name: &str) -> Option<&'a Value> {
@@ -112,7 +112,7 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     /// A known placeholder in production is an error.
     pub(crate) fn deny_placeholder(&mut self, name: &str, text: &str, is_one: fn(&str) -> bool) {
-        if self.findings.forbids_placeholders && is_one(text) {
+        if self.problems.forbids_placeholders && is_one(text) {
             self.violate(name, Rule::Placeholder, "is a known placeholder: store the real value");
         }
     }
@@ -203,7 +203,7 @@ impl<'a, 'f> Fields<'a, 'f> {
         object: &'a Map<String, Value>,
         read: impl FnOnce(&mut Fields<'a, '_>) -> T,
     ) -> T {
-        let mut fields = Fields::at(self.path(name), object, self.findings);
+        let mut fields = Fields::at(self.path(name), object, self.problems);
         let answer = read(&mut fields);
         let rest: Vec<_> = fields.unasked().collect();
         if !rest.is_empty() {
@@ -221,14 +221,14 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.object.iter().filter(|(name, _)| !self.taken.contains(name))
     }
 
-    /// The fields that nobody asked for, those in the objects below under the object's name.
+    /// The unknown fields, those in the objects below under the object's name.
     pub(crate) fn rest(&self) -> Map<String, Value> {
         let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
         let below = self.below.iter().map(|(name, rest)| (name.clone(), rest.iter().copied().map(owned).collect()));
         self.unasked().map(owned).chain(below).collect()
     }
 
-    /// Ends with a violation for each field that nobody asked for, with the near name.
+    /// Ends with a violation for each unknown field, with the near name.
     pub(crate) fn deny_rest(&mut self, what: &str) {
         let unknown: Vec<&str> = self.unasked().map(|(name, _)| name.as_str()).collect();
         for name in unknown {

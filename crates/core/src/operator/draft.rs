@@ -9,13 +9,14 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::options::Options;
-use crate::schema::{self, Context, Definition, Fields, Kind, Wiped};
+use crate::reader::{Fields, boolean_word};
+use crate::schema::{self, Context, Definition, Kind, ZeroizingJson};
 use crate::service::ServiceId;
 use crate::variables::Variables;
 
 /// The payload of one secret, valid, not stored yet.
 pub struct Draft {
-    payload: Wiped,
+    payload: ZeroizingJson,
     /// What is worth a warning.
     pub warnings: Vec<Violation>,
 }
@@ -59,7 +60,7 @@ impl Options {
 
     /// A stored payload with some fields replaced, checked as a reader would: nothing is stored that cannot be read.
     pub fn amend(&self, service: &ServiceId, stored: &str, fields: &Map<String, Value>) -> Result<Draft, Error> {
-        let mut payload = Wiped(parse(service, stored)?);
+        let mut payload = ZeroizingJson(parse(service, stored)?);
         merge(&mut payload.0, &Value::Object(fields.clone()));
         let warnings = self.check(service, &schema::exact_json(&payload.0))?;
         Ok(Draft { payload, warnings })
@@ -109,7 +110,7 @@ impl Draft {
 
     /// What storing it would do to each field of what is stored, if anything is.
     pub fn changes(&self, stored: Option<&str>) -> Vec<FieldChange> {
-        let stored = Wiped(stored.and_then(|stored| serde_json::from_str(stored).ok()).unwrap_or_default());
+        let stored = ZeroizingJson(stored.and_then(|stored| serde_json::from_str(stored).ok()).unwrap_or_default());
         let mut changes = vec![];
         compare("", Some(&self.payload.0), &stored.0, &mut changes);
         changes
@@ -128,7 +129,7 @@ fn store_types(fields: &mut Map<String, Value>, definition: &Definition) {
         let Some(value) = fields.get_mut(&*field.name) else { continue };
         if let Some(text) = value.as_str() {
             let typed = match field.kind {
-                Kind::Boolean => schema::boolean_word(text).map(Value::from),
+                Kind::Boolean => boolean_word(text).map(Value::from),
                 Kind::Integer { .. } => text.trim().parse::<i64>().ok().map(Value::from),
                 Kind::Group(_) | Kind::Text(_) | Kind::Texts => None,
             };

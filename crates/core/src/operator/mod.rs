@@ -1,0 +1,5 @@
+//! What an operator does with secrets: drafts, IAM permissions, templates. Pure; the tool alone uses it.
+
+pub(crate) mod draft;
+pub mod permissions;
+pub(crate) mod template;
