@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::error::{Rule, Violation};
-use crate::schema::placeholder::is_placeholder;
+use crate::schema::placeholder;
 
 /// Everything found wrong, or worth a warning, with the words in which the reader knows the field.
 pub(crate) struct Problems<'a> {
@@ -13,8 +13,10 @@ pub(crate) struct Problems<'a> {
     pub(crate) warnings: Vec<Violation>,
     /// The variable behind a path, where the payload came from the environment.
     pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
-    /// Whether a known placeholder is an error.
+    /// Whether a value that cannot be right is an error.
     pub(crate) forbids_placeholders: bool,
+    /// Whether the application defined the secret.
+    pub(crate) is_custom: bool,
 }
 
 impl Problems<'_> {
@@ -91,8 +93,15 @@ impl<'a, 'f> Fields<'a, 'f> {
             self.violate(name, Rule::Type, "must be a string");
             return None;
         };
-        self.deny_placeholder(name, text, is_placeholder);
         Some(text)
+    }
+
+    /// A text is no value of its type, for quotes around it perhaps.
+    fn mistyped(&mut self, name: &str, rule: Rule, text: &str, phrase: &str) {
+        match placeholder::quotes(text) {
+            Some(quotes) => self.violate(name, rule, &format!("{phrase}; it {quotes}")),
+            None => self.violate(name, rule, phrase),
+        }
     }
 
     /// Text that has to be there.
@@ -110,13 +119,6 @@ impl<'a, 'f> Fields<'a, 'f> {
         self.violate(name, Rule::Required, "is required and must not be empty");
     }
 
-    /// A known placeholder in production is an error.
-    pub(crate) fn deny_placeholder(&mut self, name: &str, text: &str, is_one: fn(&str) -> bool) {
-        if self.problems.forbids_placeholders && is_one(text) {
-            self.violate(name, Rule::Placeholder, "is a known placeholder: store the real value");
-        }
-    }
-
     /// A host name or address, if there is one.
     pub(crate) fn host(&mut self, name: &str) -> Option<&'a str> {
         let host = self.text(name)?;
@@ -127,7 +129,7 @@ impl<'a, 'f> Fields<'a, 'f> {
         if is_host(host) {
             return Some(host);
         }
-        self.violate(name, Rule::Host, "must be a host name or IP address, without scheme, port or path");
+        self.mistyped(name, Rule::Host, host, "must be a host name or IP address, without scheme, port or path");
         None
     }
 
@@ -135,7 +137,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     pub(crate) fn integer(&mut self, name: &str, low: i64, high: i64) -> Option<i64> {
         let value = self.value(name)?;
         let Some(number) = whole(value) else {
-            self.violate(name, Rule::Type, "must be a whole number");
+            self.mistyped(name, Rule::Type, value.as_str().unwrap_or_default(), "must be a whole number");
             return None;
         };
         if !(low..=high).contains(&number) {
@@ -150,7 +152,7 @@ impl<'a, 'f> Fields<'a, 'f> {
         let value = self.value(name)?;
         let flag = value.as_bool().or_else(|| value.as_str().and_then(boolean_word));
         if flag.is_none() {
-            self.violate(name, Rule::Type, "must be true or false");
+            self.mistyped(name, Rule::Type, value.as_str().unwrap_or_default(), "must be true or false");
         }
         flag
     }
@@ -281,8 +283,13 @@ pub(crate) fn absolute_url(text: &str) -> Option<url::Url> {
     url::Url::parse(text).ok().filter(|url| is_clean && url.has_host())
 }
 
-fn is_host(text: &str) -> bool {
+/// Whether a host is an address and no name.
+pub(crate) fn is_address(text: &str) -> bool {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn is_host(text: &str) -> bool {
+    is_address(text)
         || (text.len() <= 253 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
 }

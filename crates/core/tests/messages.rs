@@ -146,3 +146,34 @@ fn a_snapshot_of_the_variables_keeps_only_those_of_the_catalogue() {
     let variables = [("HOME", "/"), ("REDIS_HOST", "cache"), ("NODE_ENV", "test"), ("REDIS_PORT", "")];
     assert_eq!(format!("{:?}", Variables::new(variables, &[])), r#"{"NODE_ENV", "REDIS_HOST"}"#);
 }
+
+/// Which kind of thing stands where a value should, and what to do; of the text itself nothing.
+#[test]
+fn what_stands_for_a_value_is_named() {
+    let common = [("NODE_ENV", "production"), ("DB_HOST", "db"), ("DB_NAME", "app"), ("DB_USER", "app")];
+    let of = |variables: &[(&str, &str)]| of_environment(Service::Database, &[&common[..], variables].concat());
+    for (password, part) in [
+        ("[REDACTED]", "DB_PASSWORD is redacted output"),
+        ("op://vault/app/canary", "DB_PASSWORD is a reference that nothing resolved (1Password)"),
+        ("{{resolve:secretsmanager:canary}}", "(CloudFormation's {{resolve:…}})"),
+        (
+            "encrypted:BDb7t3QkTRp2canary0123456789==",
+            "DB_PASSWORD is encrypted by dotenvx (dotenvx get): decrypt it first",
+        ),
+        ("undefined", "DB_PASSWORD is a program's word for no value"),
+        ("'canary'", "DB_PASSWORD has quotes around it"),
+        ("keyboard cat", "DB_PASSWORD is an example of express-session's documentation"),
+    ] {
+        let message = of(&[("DB_PASSWORD", password)]);
+        assert!(message.contains(part) && !message.contains("canary"), "{message}");
+    }
+    let message = of(&[("DB_PASSWORD", "p4ss-word"), ("DB_PORT", "\"5432\"")]);
+    assert!(message.contains("DB_PORT must be a whole number; it has quotes around it"), "{message}");
+    let message = of(&[("DATABASE_URL", "\"postgres://app:canary@db/app\"")]);
+    assert!(message.contains("DATABASE_URL has quotes around it") && !message.contains("canary"), "{message}");
+    let message = of(&[("DATABASE_URL", "op://vault/canary/url")]);
+    assert!(
+        message.contains("DATABASE_URL is a reference that nothing resolved") && !message.contains("canary"),
+        "{message}"
+    );
+}

@@ -126,6 +126,8 @@ impl FieldAttributes {
                 self.range = Some((least, inside.parse()?));
             }
             "renewed" => self.renewed = true,
+            "server_name" => self.text = Some("ServerName"),
+            "token" => self.text = Some("Token"),
             "visible" => self.visible = true,
             "url" => self.text = Some("Url"),
             "variable" => self.variable = Some(meta.value()?.parse()?),

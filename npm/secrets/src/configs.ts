@@ -75,7 +75,7 @@ export interface SecurityConfig {
 export interface StripeConfig {
   /** The publishable key, `pk_test_…` or `pk_live_…`. */
   readonly publicKey: string;
-  /** The secret key `sk_…` or a restricted one `rk_…`. */
+  /** The secret key `sk_…`, a restricted one `rk_…`, or an organisation's `sk_org_…`. */
   readonly privateKey: string;
   /** Verifies webhooks, `whsec_…`. */
   readonly webhookSecret: string;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::placeholder;
 use super::zeroizing::ZeroizingJson;
 use crate::error::{Rule, Violation};
 use crate::reader::boolean_word;
@@ -43,10 +44,13 @@ impl<'a> Assembly<'a> {
         let is_ours = |url: &url::Url| schemes.contains(&url.scheme()) && url.host_str().is_some() && !is_cut(url);
         let Some(url) = url::Url::parse(text).ok().filter(is_ours) else {
             let [first, second] = schemes;
-            let message = format!(
-                "{variable} must be a URL like {first}://user:password@host:port/name (or {second}://), \
-                 with special characters in user and password percent-encoded"
-            );
+            let message = match placeholder::no_url(text) {
+                Some(phrase) => format!("{variable} {phrase}"),
+                None => format!(
+                    "{variable} must be a URL like {first}://user:password@host:port/name (or {second}://), with special \
+                     characters in user and password percent-encoded"
+                ),
+            };
             self.violate("", Rule::Url, &message);
             return None;
         };

@@ -5,17 +5,17 @@ use secrecy::SecretString;
 use super::certificate;
 use super::context::Context;
 use super::definition::{DefaultValue, Definition, Field, Kind, Need, Text};
-use super::placeholder::is_placeholder_word;
+use super::placeholder::{Expected, Finding, Spaces, recognise};
 use super::values::{Extra, Value, Values};
 use crate::error::Rule;
-use crate::reader::{Fields, absolute_url};
+use crate::reader::{Fields, absolute_url, is_address};
 
 /// Reads a payload. What is wrong is in the fields' problems; then some of the values are missing.
 pub(crate) fn read(definition: &Definition, fields: &mut Fields<'_, '_>, context: &Context<'_>) -> Values {
     let mut values = Values::default();
     if definition.is_open {
         for name in fields.names() {
-            let value = fields.text(name).and_then(|text| read_text(fields, name, text, Text::Password, context));
+            let value = fields.text(name).and_then(|text| read_text(fields, name, text, (Text::Token, &[]), context));
             values.extend(name.to_owned().into(), value.map(Value::Text));
         }
         return values;
@@ -75,7 +75,8 @@ fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, conte
         Kind::Integer { least, most } => fields.integer(name, least, most).map(Value::Integer),
         Kind::Text(kind) => {
             let stored = fields.text(name)?;
-            let text = read_text(fields, name, stored, kind, context)?;
+            let starts = field.prefix.map(|prefix| prefix.starts).unwrap_or_default();
+            let text = read_text(fields, name, stored, (kind, starts), context)?;
             if stored.chars().count() < field.min_length {
                 let phrase = format!("must have at least {} characters", field.min_length);
                 fields.violate(name, Rule::MinLength, &phrase);
@@ -95,14 +96,31 @@ fn read_text(
     fields: &mut Fields<'_, '_>,
     name: &str,
     text: &str,
-    kind: Text,
+    (kind, starts): (Text, &[&str]),
     context: &Context<'_>,
 ) -> Option<SecretString> {
+    let spaces = match kind {
+        Text::Certificates => Spaces::Allowed,
+        Text::Token => Spaces::Impossible,
+        _ => Spaces::Doubtful,
+    };
+    let is_secret = matches!(kind, Text::Password | Text::Token);
+    match recognise(text, Expected { spaces, is_secret, starts, is_custom: fields.problems.is_custom }) {
+        Some(Finding::Doubtful(phrase)) => fields.warn(name, Rule::Placeholder, phrase),
+        Some(Finding::Word(phrase)) if fields.problems.forbids_placeholders => {
+            fields.violate(name, Rule::Placeholder, phrase);
+        }
+        Some(Finding::Wrong(phrase)) if fields.problems.forbids_placeholders => {
+            fields.violate(name, Rule::Placeholder, &phrase);
+        }
+        Some(Finding::Wrong(phrase)) => fields.warn(name, Rule::Placeholder, &phrase),
+        Some(Finding::Word(_)) | None => {}
+    }
     match kind {
-        Text::Any => {}
+        Text::Any | Text::Password | Text::Token => {}
         Text::Certificates => return certificate::read(fields, name, text, context.today).map(Into::into),
         Text::EmailAddress => {
-            if !is_address(text) {
+            if !is_email_address(text) {
                 let phrase = "must be an address like name@example.com or Name <name@example.com>";
                 fields.violate(name, Rule::EmailAddress, phrase);
             }
@@ -115,13 +133,13 @@ fn read_text(
                 fields.violate(name, Rule::HttpsUrl, "must be an absolute https URL without user and password");
             }
         }
-        Text::Password => fields.deny_placeholder(name, text, is_placeholder_word),
+        Text::ServerName => return (!is_address(text)).then(|| text.into()),
         Text::Url => _ = fields.check_url(name, text)?,
     }
     Some(text.into())
 }
 
-fn is_address(text: &str) -> bool {
+fn is_email_address(text: &str) -> bool {
     let address = match text.rsplit_once('<') {
         Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
         None => text,

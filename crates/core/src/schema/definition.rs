@@ -128,6 +128,10 @@ pub enum Text {
     HttpsUrl,
     /// A password or a key: a word that examples have for one is a placeholder.
     Password,
+    /// The name that a server's certificate holds. An address is none, and counts as absent.
+    ServerName,
+    /// A password or a key whose alphabet has no white space.
+    Token,
     /// An absolute URL.
     Url,
 }

@@ -126,7 +126,7 @@ fn flag() -> Value {
 
 fn pattern(text: Text) -> Option<&'static str> {
     match text {
-        Text::Any | Text::Certificates | Text::Password => None,
+        Text::Any | Text::Certificates | Text::Password | Text::ServerName | Text::Token => None,
         Text::EmailAddress => {
             Some(r"^(?:[^\u0000-\u001f\u007f-\u009f]*< *[^\s<>@,;]+@[^\s<>@,;]+ *>| *[^\s<>@,;]+@[^\s<>@,;]+ *)$")
         }

@@ -10,6 +10,7 @@ use super::services::Config;
 use super::zeroizing::ZeroizingJson;
 use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::reader::{Fields, Problems};
+use crate::service::ServiceId;
 
 /// The largest value that Secrets Manager stores, in bytes.
 pub const SIZE_LIMIT: usize = 65_536;
@@ -88,7 +89,8 @@ fn read<'a>(
         return Err(vec![Violation { path: String::new(), rule: Rule::Type, message }]);
     };
     let forbids_placeholders = context.environment.is_production();
-    let mut problems = Problems { violations: vec![], warnings: vec![], variable, forbids_placeholders };
+    let is_custom = matches!(definition.service_id(), ServiceId::Custom(_));
+    let mut problems = Problems { violations: vec![], warnings: vec![], variable, forbids_placeholders, is_custom };
     let values = check::read(definition, &mut Fields::new(payload, &mut problems), context);
     if !problems.violations.is_empty() {
         return Err(problems.violations);

@@ -66,7 +66,7 @@ const fn key(name: &'static str, description: &'static str, variable: &'static s
     Field {
         name: Cow::Borrowed(name),
         description: documented(description),
-        kind: Kind::Text(Text::Password),
+        kind: Kind::Text(Text::Token),
         need: Need::Optional,
         variable: Some(Cow::Borrowed(variable)),
         min_length: 0,

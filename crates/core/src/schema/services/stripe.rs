@@ -14,16 +14,17 @@ use crate::schema::values::{Extra, Values};
 #[secret(id = "stripe/api-keys", service = "stripe", special = Stripe)]
 pub struct StripeConfig {
     /// The publishable key, `pk_test_…` or `pk_live_…`.
-    #[field(variable = "STRIPE_PUBLIC_KEY", renewed, example = "pk_test_<key>")]
+    #[field(variable = "STRIPE_PUBLIC_KEY", token, renewed, example = "pk_test_<key>")]
     #[field(prefixes("pk_test_", "pk_live_"), phrase = "must start with pk_test_ or pk_live_")]
     pub public_key: String,
-    /// The secret key `sk_…` or a restricted one `rk_…`.
-    #[field(variable = "STRIPE_PRIVATE_KEY", password, renewed, example = "rk_test_<key>")]
-    #[field(prefixes("sk_test_", "sk_live_", "rk_test_", "rk_live_"))]
-    #[field(phrase = "must start with sk_test_ or sk_live_, or be a restricted key (rk_test_, rk_live_)")]
+    /// The secret key `sk_…`, a restricted one `rk_…`, or an organisation's `sk_org_…`.
+    #[field(variable = "STRIPE_PRIVATE_KEY", token, renewed, example = "rk_test_<key>")]
+    #[field(prefixes("sk_test_", "sk_live_", "sk_org_test_", "sk_org_live_", "rk_test_", "rk_live_"))]
+    #[field(phrase = "must start with sk_test_ or sk_live_, or be a restricted key (rk_test_, rk_live_) or an \
+                      organisation's (sk_org_test_, sk_org_live_)")]
     pub private_key: SecretString,
     /// Verifies webhooks, `whsec_…`.
-    #[field(variable = "STRIPE_WEBHOOK_SECRET", password, renewed, example = "whsec_<secret>")]
+    #[field(variable = "STRIPE_WEBHOOK_SECRET", token, renewed, example = "whsec_<secret>")]
     #[field(prefixes("whsec_"), phrase = "must start with whsec_")]
     pub webhook_secret: SecretString,
     /// Fields that the schema does not name.
@@ -35,16 +36,19 @@ struct Stripe;
 
 impl Special for Stripe {
     fn finish(&self, values: &mut Values, fields: &mut Fields<'_, '_>, context: &Context<'_>) {
-        let is_live = |name| {
-            let (_, rest) = values.text(name)?.split_once('_')?;
+        // The kind of a key, and whether it is of live mode.
+        let mode = |name| {
+            let (kind, rest) = values.text(name)?.split_once('_')?;
+            let (kind, rest) = rest.strip_prefix("org_").map_or((kind, rest), |rest| ("org", rest));
             match rest.split_once('_')?.0 {
-                "live" => Some(true),
-                "test" => Some(false),
+                "live" => Some((kind, true)),
+                "test" => Some((kind, false)),
                 _ => None,
             }
         };
-        let (Some(public), Some(private)) = (is_live("publicKey"), is_live("privateKey")) else { return };
-        if public != private {
+        let (Some((_, public)), Some((kind, private))) = (mode("publicKey"), mode("privateKey")) else { return };
+        // An organisation's key is for several accounts: the public key's need not be one of them.
+        if public != private && kind != "org" {
             let phrase = "must be of the same mode (test or live) as the public key";
             fields.violate("privateKey", Rule::SameMode, phrase);
         } else if !private && context.environment.is_production() {
