@@ -2,6 +2,7 @@
 //! here alone. Those without values are types that serde writes and reads. `npm/secrets/schemas/engine` describes them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -16,7 +17,7 @@ use crate::error::{Error, ErrorKind, Rule, Violation};
 use crate::options::{Options, SnapshotFile, SourceKind};
 use crate::schema::{Config, Definition, ZeroizingJson, exact_json};
 use crate::service::ServiceId;
-use crate::source::{Call, Failure, FetchId, Fetched, Stage};
+use crate::source::{Call, Failure, FetchId, Fetched, Operation, Outcome, Payload, Stage};
 use crate::time::{Timestamp, UnixTime};
 use crate::variables::Variables;
 
@@ -194,8 +195,12 @@ impl From<&Options> for Setup {
 impl Fetched {
     /// Reads the document `fetched`. The error does not quote it.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let shape = "fetched: `{ id, outcomes: [{ service, stage, payload } or { service, stage, failure }], calls }`";
-        serde_json::from_str(text).map_err(|error| malformed("what was fetched", shape, &error))
+        let document =
+            serde_json::from_str::<Value>(text).map_err(|error| malformed("what was fetched", "fetched", &error))?;
+        Self::try_from(document).map_err(|what| {
+            let message = format!("what was fetched must be a JSON document fetched: {what}");
+            Error::new(ErrorKind::ConfigInvalid, message)
+        })
     }
 
     /// The document `fetched`, **with its secret values**. Zeroed when dropped.
@@ -235,6 +240,99 @@ impl Fetched {
             failure: outcome.result.as_ref().err(),
         });
         exact_json(&ExposedFetched { id: self.id, outcomes: outcomes.collect(), calls: &self.calls })
+    }
+}
+
+/// Read by hand: what serde derives for it would be a twentieth of the component.
+impl TryFrom<Value> for Fetched {
+    type Error = &'static str;
+
+    fn try_from(document: Value) -> Result<Self, &'static str> {
+        let mut document = Members(ZeroizingJson(document));
+        Ok(Self {
+            id: document.number("id")?.map(FetchId).ok_or("`id` must be that of the fetch")?,
+            outcomes: document.all("outcomes", Members::outcome)?,
+            calls: document.all("calls", Members::call)?,
+        })
+    }
+}
+
+/// An object of the document `fetched`; null counts as absent.
+struct Members(ZeroizingJson);
+
+impl Members {
+    fn outcome(&mut self) -> Result<Outcome, &'static str> {
+        let stage = match self.text("stage")?.as_deref() {
+            None => Stage::Current,
+            Some(stage) => [Stage::Current, Stage::Previous]
+                .into_iter()
+                .find(|it| it.as_str() == stage)
+                .ok_or("`stage` must be AWSCURRENT or AWSPREVIOUS")?,
+        };
+        let service = self.text("service")?.ok_or("an outcome must have a `service`")?.into();
+        let result = match (self.below("payload"), self.below("failure")) {
+            (Some(mut payload), None) => Ok(Payload {
+                text: payload.text("text")?.map(Into::into),
+                version_id: payload.text("versionId")?.ok_or("a payload must have a `versionId`")?,
+                created_at: payload.number("createdAt")?.map(UnixTime),
+                region: payload.text("region")?,
+            }),
+            (None, Some(mut failure)) => Err(Failure {
+                kind: failure.code("code")?.ok_or("a failure must have a `code`")?,
+                message: failure.text("message")?.unwrap_or_default(),
+                retry_after: failure.number("retryAfterMs")?.map(Duration::from_millis),
+            }),
+            _ => return Err("an outcome must have either a `payload` or a `failure`"),
+        };
+        Ok(Outcome { service, stage, result })
+    }
+
+    fn call(&mut self) -> Result<Call, &'static str> {
+        let operation = self.text("operation")?.unwrap_or_default();
+        let known = [Operation::BatchGetSecretValue, Operation::GetSecretValue];
+        let operation = known.into_iter().find(|it| it.as_str() == operation);
+        Ok(Call {
+            operation: operation.ok_or("`operation` must be BatchGetSecretValue or GetSecretValue")?,
+            error: self.code("error")?,
+            duration: self.number("durationMs")?.map(Duration::from_millis),
+        })
+    }
+
+    fn code(&mut self, name: &str) -> Result<Option<ErrorKind>, &'static str> {
+        let Some(code) = self.text(name)? else { return Ok(None) };
+        ErrorKind::of(&code).map(Some).ok_or("the code of an error must be one such as SECRETS_NOT_FOUND")
+    }
+
+    fn all<T>(&mut self, name: &str, read: fn(&mut Self) -> Result<T, &'static str>) -> Result<Vec<T>, &'static str> {
+        match self.0.0.get_mut(name).map(Value::take) {
+            None | Some(Value::Null) => Ok(vec![]),
+            Some(Value::Array(items)) => items.into_iter().map(|item| read(&mut Self(ZeroizingJson(item)))).collect(),
+            Some(_) => Err("`outcomes` and `calls` must be arrays"),
+        }
+    }
+
+    fn below(&mut self, name: &str) -> Option<Self> {
+        let below = self.0.0.get_mut(name)?.take();
+        below.is_object().then(|| Self(ZeroizingJson(below)))
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<String>, &'static str> {
+        match self.0.0.get_mut(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(std::mem::take(text))),
+            Some(_) => {
+                Err("`code`, `message`, `operation`, `region`, `service`, `stage`, `text`, `versionId` must be texts")
+            }
+        }
+    }
+
+    fn number(&mut self, name: &str) -> Result<Option<u64>, &'static str> {
+        match self.0.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            // Python has milliseconds with a fraction.
+            Some(Value::Number(number)) => Ok(number.as_u64().or_else(|| number.as_f64().map(whole))),
+            Some(_) => Err("`createdAt`, `durationMs`, `id` and `retryAfterMs` must be numbers"),
+        }
     }
 }
 

@@ -83,6 +83,11 @@ impl ErrorKind {
         self.row().code
     }
 
+    /// The kind of a code.
+    pub(crate) fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(self) -> bool {
         self.row().retryable
@@ -114,7 +119,7 @@ impl Serialize for ErrorKind {
 impl<'de> Deserialize<'de> for ErrorKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
-        Self::ALL.into_iter().find(|kind| kind.code() == code).ok_or_else(|| D::Error::custom("is not an error code"))
+        Self::of(&code).ok_or_else(|| D::Error::custom("is not an error code"))
     }
 }
 

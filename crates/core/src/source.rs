@@ -75,20 +75,18 @@ impl Stage {
 
 /// What a source brings back: an outcome for each request, and the calls that it took.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
 pub struct Fetched {
     /// The fetch it answers.
     pub id: FetchId,
     /// An outcome for each request, in any order. A request without one counts as unavailable.
-    #[serde(default)]
     pub outcomes: Vec<Outcome>,
     /// The calls made, for the counters.
-    #[serde(default)]
     pub calls: Vec<Call>,
 }
 
 /// What became of one request.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "OutcomeDocument")]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// Whose secret it is.
     pub service: ServiceId,
@@ -98,47 +96,16 @@ pub struct Outcome {
     pub result: Result<Payload, Failure>,
 }
 
-/// An outcome in JSON. Without `flatten`, which would buffer the payload.
-#[derive(Deserialize)]
-struct OutcomeDocument {
-    service: ServiceId,
-    #[serde(default = "current")]
-    stage: Stage,
-    payload: Option<Payload>,
-    failure: Option<Failure>,
-}
-
-fn current() -> Stage {
-    Stage::Current
-}
-
-impl TryFrom<OutcomeDocument> for Outcome {
-    type Error = &'static str;
-
-    fn try_from(it: OutcomeDocument) -> Result<Self, &'static str> {
-        let result = match (it.payload, it.failure) {
-            (Some(payload), None) => Ok(payload),
-            (None, Some(failure)) => Err(failure),
-            _ => return Err("an outcome has a payload or a failure"),
-        };
-        Ok(Self { service: it.service, stage: it.stage, result })
-    }
-}
-
 /// A secret's value as stored, not yet read.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub struct Payload {
     /// The text; `None` for a binary secret.
-    #[serde(default, deserialize_with = "secret_text")]
     pub text: Option<SecretString>,
     /// The version's id.
     pub version_id: String,
     /// When the version was made, by Secrets Manager's clock, in milliseconds since 1970.
-    #[serde(default)]
     pub created_at: Option<UnixTime>,
     /// The region that answered.
-    #[serde(default)]
     pub region: Option<String>,
 }
 
@@ -154,35 +121,29 @@ impl fmt::Debug for Payload {
     }
 }
 
-fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
-}
-
 /// Why a secret could not be fetched. The message must hold no value: it is the source's own words, not the server's.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What kind of error it is.
     #[serde(rename = "code")]
     pub kind: ErrorKind,
     /// What was tried and what happened; the engine adds what to do.
-    #[serde(default)]
     pub message: String,
     /// The server asked to wait so long, in milliseconds in JSON.
-    #[serde(default, rename = "retryAfterMs", with = "maybe_in_milliseconds")]
+    #[serde(rename = "retryAfterMs", with = "maybe_in_milliseconds")]
     pub retry_after: Option<Duration>,
 }
 
 /// One call to a server.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Call {
     /// Which operation.
     pub operation: Operation,
     /// How it failed, if it did.
-    #[serde(default)]
     pub error: Option<ErrorKind>,
     /// How long it took, in milliseconds in JSON.
-    #[serde(default, rename = "durationMs", with = "maybe_in_milliseconds")]
+    #[serde(rename = "durationMs", with = "maybe_in_milliseconds")]
     pub duration: Option<Duration>,
 }
 
