@@ -1,47 +1,44 @@
-//! What to do after a database login failed.
+//! Logging in to the database while its password rotates.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
+use napi::Env;
+use napi::bindgen_prelude::Object;
 use napi_derive::napi;
-use permisos_secrets_core::{LoginRetry, RetryStep, Timestamp};
+use permisos_secrets::LoginRetries;
+use tokio::sync::Mutex;
 
-/// The engine's `LoginRetry` on this process's clock.
+use crate::secrets::promise;
+
+/// The driver's `LoginRetries`.
 #[napi]
-pub struct NativeLoginRetry {
-    retry: LoginRetry,
-    started: Instant,
-}
+pub struct NativeLoginRetries(Arc<Mutex<LoginRetries>>);
 
-/// What to do next.
-#[napi(object)]
-pub struct NativeRetryStep {
-    /// `retry`, `refresh`, `wait` or `give-up`.
-    pub step: String,
-    /// How long to wait, in milliseconds.
-    pub wait_ms: Option<u32>,
-}
-
-#[napi]
-impl NativeLoginRetry {
-    /// Starts the budget, in milliseconds.
-    #[napi(constructor)]
-    #[must_use]
-    pub fn new(budget_ms: u32, seed: u32) -> Self {
-        let budget = Duration::from_millis(budget_ms.into());
-        Self { retry: LoginRetry::new(Timestamp(0), budget, seed.into()), started: Instant::now() }
+impl NativeLoginRetries {
+    pub(crate) fn new(retries: LoginRetries) -> Self {
+        Self(Arc::new(Mutex::new(retries)))
     }
+}
 
-    /// Decides, given the version that the login failed with and the one held now.
-    #[napi]
-    pub fn next(&mut self, tried: Option<String>, held: Option<String>) -> NativeRetryStep {
-        let now = Timestamp(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let (step, wait) = match self.retry.after_failure(now, tried.as_deref(), held.as_deref()) {
-            RetryStep::GiveUp => ("give-up", None),
-            RetryStep::Refresh => ("refresh", None),
-            RetryStep::Retry => ("retry", None),
-            RetryStep::Wait(wait) => ("wait", Some(wait)),
-        };
-        let wait_ms = wait.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-        NativeRetryStep { step: step.to_owned(), wait_ms }
+#[napi]
+impl NativeLoginRetries {
+    /// After work failed with an error of these SQLSTATEs: refreshes and waits, then resolves to whether the work is to
+    /// run again.
+    ///
+    /// # Errors
+    ///
+    /// If Node cannot make a promise.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn after_failure<'e>(
+        &self,
+        env: &'e Env,
+        tried: Option<String>,
+        sqlstates: Vec<String>,
+    ) -> napi::Result<Object<'e>> {
+        let retries = self.0.clone();
+        promise(env, async move {
+            let mut retries = retries.lock().await;
+            retries.after_failure(tried.as_deref(), sqlstates.iter().map(String::as_str)).await
+        })
     }
 }

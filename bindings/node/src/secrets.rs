@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use napi::bindgen_prelude::{FnArgs, Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsString, Status};
 use napi_derive::napi;
-use permisos_secrets::{Error, Notice, Read, Secrets};
+use permisos_secrets::{Error, Freshness, Notice, Origin, Secrets};
 use permisos_secrets_core::Options;
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::json;
+use crate::answer::{answer, expose_read};
+use crate::retry::NativeLoginRetries;
 
 /// One runtime for all instances of the process, of one thread: it waits for the network and little else. Its thread is
 /// a daemon: Node ends without waiting for it.
@@ -20,20 +23,20 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).thread_name("permisos-secrets").enable_all().build()
 });
 
-/// Kind and content of a notice. Weak: a notice does not keep Node alive.
+/// Kind and content of a notice. Weak: a subscription does not keep Node alive.
 type Notify = ThreadsafeFunction<(String, String), (), FnArgs<(String, String)>, Status, false, true>;
 
 /// Typed secrets, driven natively.
 #[napi]
 pub struct NativeSecrets(Secrets);
 
-/// Either secrets or why there are none.
+/// The envelope of an answer that is no JSON.
 #[napi(object, object_from_js = false)]
 pub struct Opened {
     /// The secrets, not loaded yet.
-    pub secrets: Option<NativeSecrets>,
-    /// The error as JSON.
-    pub error: Option<String>,
+    pub ok: Option<NativeSecrets>,
+    /// Why there are none.
+    pub error: Option<serde_json::Value>,
 }
 
 /// Checks the options, and calls `notify(kind, content)` from then on: `changed` and the service, `event` and the event
@@ -52,7 +55,7 @@ pub fn open_secrets(
         .and_then(|options| Secrets::builder().options(options).variables(variables).build());
     let secrets = match opened {
         Ok(secrets) => secrets,
-        Err(error) => return Ok(Opened { secrets: None, error: Some(json::text(&error)) }),
+        Err(error) => return Ok(Opened { ok: None, error: serde_json::to_value(&error).ok() }),
     };
     let notify: Notify = notify
         .build_threadsafe_function::<(String, String)>()
@@ -63,56 +66,82 @@ pub fn open_secrets(
         while let Some(notice) = subscription.next().await {
             let notice = match notice {
                 Notice::Changed(service) => ("changed".to_owned(), service.to_string()),
-                Notice::Event(event) => ("event".to_owned(), json::text(&event)),
+                Notice::Event(event) => ("event".to_owned(), serde_json::to_string(&event).unwrap_or_default()),
                 Notice::Lagged => ("lagged".to_owned(), String::new()),
             };
-            // Fails only where the JavaScript thread has ended: there is no one left to notify.
+            // Fails only where the JavaScript thread has ended.
             if notify.call(notice, ThreadsafeFunctionCallMode::NonBlocking) != Status::Ok {
                 break;
             }
         }
     });
-    Ok(Opened { secrets: Some(NativeSecrets(secrets)), error: None })
+    Ok(Opened { ok: Some(NativeSecrets(secrets)), error: None })
 }
 
 #[napi]
 impl NativeSecrets {
-    /// Loads everything. Resolves to null, or to the error as JSON.
+    /// Loads everything.
     ///
     /// # Errors
     ///
     /// If Node cannot make a promise.
-    #[napi(ts_return_type = "Promise<string | null>")]
+    #[napi(ts_return_type = "Promise<string>")]
     pub fn load<'e>(&self, env: &'e Env) -> napi::Result<Object<'e>> {
         let secrets = self.0.clone();
         promise(env, async move { secrets.ready().await })
     }
 
-    /// Fetches one secret now. Resolves to null, or to the error as JSON.
+    /// Fetches one secret now.
     ///
     /// # Errors
     ///
     /// If Node cannot make a promise.
-    #[napi(ts_return_type = "Promise<string | null>")]
+    #[napi(ts_return_type = "Promise<string>")]
     pub fn refresh<'e>(&self, env: &'e Env, service: String) -> napi::Result<Object<'e>> {
         let secrets = self.0.clone();
         promise(env, async move { secrets.refresh(service.as_str()).await })
     }
 
-    /// Answers a read as JSON.
+    /// Answers a read.
     ///
     /// # Errors
     ///
     /// If Node cannot make a string.
     #[napi]
     pub fn read<'e>(&self, env: &'e Env, service: String) -> napi::Result<JsString<'e>> {
-        env.create_string(&**Read::expose_json(&self.0.read(service.as_str())))
+        env.create_string(&**expose_read(self.0.read(service.as_str())))
     }
 
-    /// The state of everything as JSON, without values.
+    /// Counts reads that JavaScript answered by itself, from an answer of this origin and freshness.
     #[napi]
+    pub fn count_reads(&self, service: String, origin: String, freshness: String, times: u32) {
+        let word = |word: String| serde_json::Value::String(word);
+        let origin: Result<Origin, _> = serde_json::from_value(word(origin));
+        let freshness: Result<Freshness, _> = serde_json::from_value(word(freshness));
+        if let (Ok(origin), Ok(freshness)) = (origin, freshness) {
+            self.0.count_reads(service.as_str(), origin, freshness, times.into());
+        }
+    }
+
+    /// The state of everything, without values.
+    #[napi]
+    #[must_use]
     pub fn health(&self) -> String {
-        json::text(&self.0.health())
+        answer(Ok(self.0.health()))
+    }
+
+    /// The metrics' numbers now.
+    #[napi]
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        answer(Ok(self.0.health().samples()))
+    }
+
+    /// Starts to count the budget of a login that may fail while the password rotates.
+    #[napi]
+    #[must_use]
+    pub fn retry_logins(&self, budget_ms: u32) -> NativeLoginRetries {
+        NativeLoginRetries::new(self.0.retry_logins(Duration::from_millis(budget_ms.into())))
     }
 
     /// Forgets every value and ends the background work.
@@ -122,12 +151,15 @@ impl NativeSecrets {
     }
 }
 
-/// A promise that keeps Node alive until it settles, and no longer.
-fn promise(env: &Env, work: impl Future<Output = Result<(), Error>> + Send + 'static) -> napi::Result<Object<'_>> {
+/// A promise of an envelope. It keeps Node alive until it settles, and no longer.
+pub(crate) fn promise<T: Serialize>(
+    env: &Env,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> napi::Result<Object<'_>> {
     let (deferred, promise) = env.create_deferred()?;
     runtime()?.spawn(async move {
-        let error = work.await.err().map(|error| json::text(&error));
-        deferred.resolve(move |_| Ok(error));
+        let answer = answer(work.await);
+        deferred.resolve(move |_| Ok(answer));
     });
     Ok(promise)
 }

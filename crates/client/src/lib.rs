@@ -23,7 +23,7 @@ pub use permisos_secrets_core::{ExposeSecret, Secret, SecretString};
 pub use driver::{Notice, Subscription};
 #[cfg(feature = "engine")]
 pub use engine::DrivenEngine;
-pub use retry::{DatabaseError, SqlState};
+pub use retry::{DatabaseError, LoginRetries, SqlState};
 /// For fuzzing alone.
 #[cfg(feature = "snapshot")]
 #[doc(hidden)]

@@ -69,8 +69,7 @@ impl Secrets {
         mut work: impl FnMut(Arc<DatabaseConfig>) -> W,
         is_refused: impl Fn(&E) -> bool,
     ) -> Result<T, DatabaseError<E>> {
-        let started = Instant::now();
-        let mut retry = LoginRetry::new(Timestamp(0), BUDGET, RandomState::new().hash_one(()));
+        let mut retries = self.retry_logins(BUDGET);
         loop {
             let read = self.read(Service::Database).map_err(DatabaseError::Secrets)?;
             let (config, tried) = match read.config {
@@ -81,16 +80,51 @@ impl Secrets {
                 Err(error) if is_refused(&error) => error,
                 done => return done.map_err(DatabaseError::Work),
             };
-            loop {
-                let now = Timestamp(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-                let held = self.read(Service::Database).map_err(DatabaseError::Secrets)?.version_id;
-                match retry.after_failure(now, tried.as_deref(), held.as_deref()) {
-                    RetryStep::GiveUp => return Err(DatabaseError::Work(error)),
-                    // A refresh that fails is an event; the budget decides when to give up.
-                    RetryStep::Refresh => drop(self.refresh(Service::Database).await),
-                    RetryStep::Retry => break,
-                    RetryStep::Wait(wait) => sleep(wait).await,
-                }
+            if !retries.after_refusal(tried.as_deref()).await.map_err(DatabaseError::Secrets)? {
+                return Err(DatabaseError::Work(error));
+            }
+        }
+    }
+
+    /// Starts to count a budget of time for logins that fail while the password rotates: for code that cannot hand over
+    /// its work as [`with_database_retry`](Self::with_database_retry) takes it, such as a pool.
+    pub fn retry_logins(&self, budget: Duration) -> LoginRetries {
+        let retry = LoginRetry::new(Timestamp(0), budget, RandomState::new().hash_one(()));
+        LoginRetries { secrets: self.clone(), started: Instant::now(), retry }
+    }
+}
+
+/// What to do after each failed login, within a budget of time.
+#[derive(Debug)]
+pub struct LoginRetries {
+    secrets: Secrets,
+    started: Instant,
+    retry: LoginRetry,
+}
+
+impl LoginRetries {
+    /// After an error of these SQLSTATEs, and of the version that the work logged in with: where one says that the login
+    /// was refused, as [`after_refusal`](Self::after_refusal); else false at once.
+    pub async fn after_failure<'s>(
+        &mut self,
+        tried: Option<&str>,
+        mut sqlstates: impl Iterator<Item = &'s str>,
+    ) -> Result<bool, Error> {
+        if sqlstates.any(LoginRetry::is_login_failure) { self.after_refusal(tried).await } else { Ok(false) }
+    }
+
+    /// Refreshes the secret and waits, until another version than the one tried is held: true, log in with it. False once
+    /// the budget is spent, or nothing can change.
+    pub async fn after_refusal(&mut self, tried: Option<&str>) -> Result<bool, Error> {
+        loop {
+            let now = Timestamp(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+            let held = self.secrets.read(Service::Database)?.version_id;
+            match self.retry.after_failure(now, tried, held.as_deref()) {
+                RetryStep::GiveUp => return Ok(false),
+                // A refresh that fails is an event; the budget decides when to give up.
+                RetryStep::Refresh => drop(self.secrets.refresh(Service::Database).await),
+                RetryStep::Retry => return Ok(true),
+                RetryStep::Wait(wait) => sleep(wait).await,
             }
         }
     }

@@ -313,6 +313,18 @@ impl Secrets {
         self.0.driver.engine().services()
     }
 
+    /// Counts reads that another language answered from what it read before, an answer of this origin and freshness.
+    #[cfg(feature = "bindings")]
+    pub fn count_reads(
+        &self,
+        service: impl Into<ServiceId>,
+        origin: permisos_secrets_core::Origin,
+        freshness: permisos_secrets_core::Freshness,
+        times: u64,
+    ) {
+        self.0.driver.published.with(&service.into(), |state| state.count(origin, freshness, times));
+    }
+
     /// The state of everything, without values.
     pub fn health(&self) -> Health {
         self.0.driver.catch_up();

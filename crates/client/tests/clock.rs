@@ -5,79 +5,23 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use permisos_secrets::{DrivenEngine, Error, Freshness, Health, Secrets, Service, ServiceId, Status};
-use permisos_secrets_core::{
-    Connection, Engine, ErrorKind, Event, Fetch, Fetched, Options, Refresh, ServiceState, SnapshotFile, SourceKind,
-    Timestamp, UnixTime,
-};
+use permisos_secrets::{Freshness, Secrets, Service, ServiceId, Status};
+use permisos_secrets_core::{Engine, ErrorKind, Options};
+use permisos_secrets_testkit::clocked::{Clock, Clocked};
 use serde_json::json;
 use support::{Behaviour, Scripted};
 use tokio::time::sleep;
-use zeroize::Zeroizing;
 
 const STARTED_AT: u64 = 1_790_000_000_000;
 
-/// Core's engine, on a wall clock that is ahead of paused time by as much as the test says.
-struct Asleep {
-    engine: Engine,
-    ahead_ms: Arc<AtomicU64>,
-}
-
-macro_rules! forward {
-    ($($name:ident($($argument:ident: $ty:ty),*) -> $answer:ty;)*) => {
-        $(fn $name(&mut self, $($argument: $ty),*) -> $answer {
-            DrivenEngine::$name(&mut self.engine, $($argument),*)
-        })*
-    };
-}
-
-impl DrivenEngine for Asleep {
-    fn source(&self) -> SourceKind {
-        DrivenEngine::source(&self.engine)
-    }
-
-    fn connection(&self) -> &Connection {
-        DrivenEngine::connection(&self.engine)
-    }
-
-    fn snapshot_file(&self) -> Option<&SnapshotFile> {
-        DrivenEngine::snapshot_file(&self.engine)
-    }
-
-    fn services(&self) -> Vec<ServiceId> {
-        DrivenEngine::services(&self.engine)
-    }
-
-    fn handle_clock(&mut self, now: Timestamp, _: UnixTime) {
-        let wall = UnixTime(STARTED_AT + now.0 + self.ahead_ms.load(Ordering::SeqCst));
-        self.engine.handle_clock(now, wall);
-    }
-
-    forward! {
-        poll_fetch(now: Timestamp) -> Option<Fetch>;
-        handle_fetched(now: Timestamp, fetched: Fetched) -> ();
-        poll_timeout() -> Option<Timestamp>;
-        poll_event() -> Option<Event>;
-        poll_changed() -> Option<ServiceId>;
-        state(service: &ServiceId) -> Option<ServiceState>;
-        loaded(now: Timestamp) -> Option<Result<(), Error>>;
-        refresh(service: &ServiceId, now: Timestamp) -> Result<Refresh, Error>;
-        refreshed(service: &ServiceId) -> Option<Result<(), Error>>;
-        restore(now: Timestamp, text: &str) -> ();
-        refuse_snapshot(now: Timestamp, message: &str) -> ();
-        poll_seal(now: Timestamp) -> Option<Zeroizing<String>>;
-        health(now: Timestamp) -> Health;
-        close() -> ();
-    }
-}
-
 /// Secrets, and what puts their machine to sleep.
 fn secrets(source: &Arc<Scripted>) -> (Secrets, impl Fn(Duration) + use<>) {
-    let ahead_ms = Arc::<AtomicU64>::default();
-    let sleeper = ahead_ms.clone();
+    let clock = Arc::<Clock>::default();
+    clock.started_at.store(STARTED_AT, Ordering::SeqCst);
+    let sleeper = clock.clone();
     let source = source.clone();
     let options = json!({ "source": "aws", "services": ["redis"], "startedAt": STARTED_AT });
     let secrets = Secrets::builder()
@@ -85,13 +29,13 @@ fn secrets(source: &Arc<Scripted>) -> (Secrets, impl Fn(Duration) + use<>) {
         .without_variables()
         .engine(move |options, variables| {
             let (options, variables) = Options::parse(options, variables)?;
-            Ok(Box::new(Asleep { engine: Engine::new(options, variables), ahead_ms }))
+            Ok(Box::new(Clocked::new(Box::new(Engine::new(options, variables)), clock)))
         })
         .connect(move |_, _| source)
         .build()
         .unwrap();
     let fall_asleep = move |time: Duration| {
-        sleeper.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        sleeper.ahead.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     };
     (secrets, fall_asleep)
 }

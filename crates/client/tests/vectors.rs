@@ -1,4 +1,4 @@
-//! Every rule's vectors, on what the client publishes.
+//! Every rule's vectors through the real driver, on paused time.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use permisos_secrets_testkit::driven::{Driven, Open};
 use permisos_secrets_testkit::vectors::run_all;
 use serde_json::{Map, Value};
 
-struct Client;
+struct Core;
 
-impl Open for Client {
-    const RUNTIME: &str = "client";
+impl Open for Core {
+    const RUNTIME: &str = "driver";
 
     fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> {
         let (options, variables) = Options::parse(options, variables)?;
@@ -21,5 +21,5 @@ impl Open for Client {
 
 #[test]
 fn every_vector_holds() {
-    assert!(run_all::<Driven<Client>>() >= 150, "vectors are missing");
+    assert!(run_all::<Driven<Core>>() >= 150, "vectors are missing");
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::milliseconds;
 
-/// Whether an entry is within its lifetime.
+/// Whether a value is within its lifetime.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Freshness {

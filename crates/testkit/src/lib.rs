@@ -1,5 +1,6 @@
 //! What the tests share: the runner of `tests/vectors`, the emulators of AWS, and the leak probes.
 
+pub mod clocked;
 pub mod driven;
 #[cfg(unix)]
 pub mod emulator;

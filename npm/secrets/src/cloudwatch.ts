@@ -1,6 +1,7 @@
 /** CloudWatch through its embedded metric format: one line of JSON in the log, no call and no permission. */
 
-import { healthOf, isFallback, isStale, type Observed } from './metrics.js';
+import type { MetricName } from './generated/documents.js';
+import { observe, type Observed } from './observed.js';
 
 /** Each is one number for the whole set of secrets: CloudWatch charges by metric. */
 const METRICS = [
@@ -24,21 +25,23 @@ export function embeddedMetrics({
 }: { namespace?: string; secrets?: Observed } = {}): () => string | undefined {
   let before = { Fetches: 0, FailedFetches: 0 };
   return () => {
-    const health = healthOf(secrets);
-    if (!health) return undefined;
-    const { environment, services, fetches } = health;
-    const count = (calls: typeof fetches): number => calls.reduce((sum, { count }) => sum + count, 0);
-    const total = { Fetches: count(fetches), FailedFetches: count(fetches.filter(({ error }) => error !== null)) };
+    const observed = observe(secrets, (it) => ({ environment: it.health().environment, samples: it.metrics() }));
+    if (!observed) return undefined;
+    const { environment, samples } = observed;
+    const of = (name: MetricName): typeof samples => samples.filter(({ metric }) => metric === name);
+    const count = (calls: typeof samples): number => calls.reduce((sum, { value }) => sum + value, 0);
+    const fetches = of('permisos_secrets_fetches_total');
+    const total = { Fetches: count(fetches), FailedFetches: count(fetches.filter(({ labels }) => labels[2] !== 'ok')) };
     // Fewer than before: other secrets were initialized meanwhile.
     const since = (name: keyof typeof total): number =>
       total[name] >= before[name] ? total[name] - before[name] : total[name];
-    const oldest = (ages: (number | null)[]): number => Math.max(0, ...ages.map((age) => age ?? 0)) / 1000;
-    const those = (is: (service: (typeof services)[number]) => boolean): string[] =>
-      services.filter(is).map(({ service }) => service);
-    const failing = those(({ consecutiveFailures }) => consecutiveFailures > 0);
-    const fallback = those((service) => isFallback(service, health));
-    const stale = those(isStale);
-    const unavailable = those(({ status }) => status === 'unavailable');
+    const oldest = (name: MetricName): number => Math.max(0, ...of(name).map(({ value }) => value));
+    const those = (name: MetricName): string[] =>
+      of(name).flatMap(({ labels: [, service], value }) => (service !== undefined && value > 0 ? [service] : []));
+    const failing = those('permisos_secrets_consecutive_failures');
+    const fallback = those('permisos_secrets_fallback_active');
+    const stale = those('permisos_secrets_stale');
+    const unavailable = those('permisos_secrets_unavailable');
     const line = {
       _aws: {
         Timestamp: Date.now(),
@@ -49,8 +52,8 @@ export function embeddedMetrics({
       FailingServices: failing.length,
       FallbackServices: fallback.length,
       Fetches: since('Fetches'),
-      OldestAge: oldest(services.map(({ ageMs }) => ageMs)),
-      OldestVersion: oldest(services.map(({ versionAgeMs }) => versionAgeMs)),
+      OldestAge: oldest('permisos_secrets_age_seconds'),
+      OldestVersion: oldest('permisos_secrets_version_age_seconds'),
       StaleServices: stale.length,
       UnavailableServices: unavailable.length,
       // Which ones: no metrics, for those who search the log.

@@ -3,18 +3,18 @@
 import { isDeepStrictEqual } from 'node:util';
 
 // generated: types
-import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './configs.js';
+import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './generated/configs.js';
 // end of generated
 import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
 import { failure } from './errors.js';
-import type { Health, SecretsEvent } from './health.js';
+import type { Health, Sample, SecretsEvent } from './generated/documents.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { attempt, Secrets, type ServiceLike } from './secrets.js';
 
 let current: Secrets | undefined;
 let opening: { options: string; secrets: Secrets; loaded: Promise<Secrets> } | undefined;
-/** Of the last load, if it failed. */
-let failed: Health | undefined;
+/** What the last load reported, if it failed. */
+let failed: { health: Health; metrics: Sample[] } | undefined;
 const listeners = new Set<(event: SecretsEvent) => void>();
 
 /**
@@ -47,7 +47,7 @@ function open(document: string, options: SecretsOptions): NonNullable<typeof ope
       await secrets.load();
     } catch (error) {
       if (isCurrent()) {
-        failed = secrets.health();
+        failed = { health: secrets.health(), metrics: secrets.metrics() };
         opening = undefined;
       }
       secrets.close();
@@ -124,7 +124,12 @@ export async function refreshSecret(service: ServiceLike): Promise<void> {
 
 /** The state of everything, without values: while it is loaded, too, and after a load that failed. */
 export function getHealth(): Health {
-  return opening?.secrets.health() ?? failed ?? ready().health();
+  return opening?.secrets.health() ?? failed?.health ?? ready().health();
+}
+
+/** The number of every metric now, as `getHealth()` in time; see `Secrets.metrics`. */
+export function getMetrics(): Sample[] {
+  return opening?.secrets.metrics() ?? failed?.metrics ?? ready().metrics();
 }
 
 /** Calls the listener with each event, also of secrets initialized later. Returns a function that ends this. */

@@ -1,6 +1,6 @@
 /** The secrets that an application defines. */
 
-import type { Extra } from './configs.js';
+import type { Extra } from './generated/configs.js';
 
 /** A field of a secret that the application defines. */
 export interface FieldDefinition {

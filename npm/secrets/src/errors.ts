@@ -1,27 +1,6 @@
 /** Errors: one class per code, built from the engine's one table. */
 
-/** The stable code of an error. */
-export type ErrorCode =
-  | 'SECRETS_ACCESS_DENIED'
-  | 'SECRETS_CONFIG_INVALID'
-  | 'SECRETS_DECRYPTION_FAILED'
-  | 'SECRETS_INVALID'
-  | 'SECRETS_NOT_FOUND'
-  | 'SECRETS_NOT_READY'
-  | 'SECRETS_THROTTLED'
-  | 'SECRETS_TIMEOUT'
-  | 'SECRETS_UNAUTHENTICATED'
-  | 'SECRETS_UNAVAILABLE';
-
-/** One broken rule. Holds no value and no part of one. */
-export interface Violation {
-  /** A JSON pointer, e.g. `/ssl/ca`. */
-  readonly path: string;
-  /** E.g. `pem-certificate`. */
-  readonly rule: string;
-  /** What is wrong and what to do. */
-  readonly message: string;
-}
+import type { ErrorCode, Violation } from './generated/documents.js';
 
 /** An error as the addon returns it. */
 export interface ErrorDocument {
@@ -76,25 +55,26 @@ function hide(error: SecretsError, properties: object): void {
   }
 }
 
-/** The role may not read the secret or use its KMS key. */
+// generated: classes
+/** The role may not read the secret or use its KMS key. Grant the action named in the message. */
 export class AccessDeniedError extends SecretsError {}
-/** An option or a name is wrong. */
+/** An option or a name is wrong. Fix the option named. */
 export class ConfigInvalidError extends SecretsError {}
-/** KMS could not decrypt the secret. */
+/** KMS could not decrypt the secret. Check the key, its state and its policy. */
 export class DecryptionFailedError extends SecretsError {}
-/** What is stored, or the environment, is malformed or violates the schema. */
+/** The stored payload or the environment is malformed or violates the schema. Fix every violation listed. */
 export class InvalidSecretError extends SecretsError {}
-/** The secret does not exist in the region, or is scheduled for deletion. */
+/** The secret does not exist in the region, or is scheduled for deletion. Create or restore it. */
 export class NotFoundError extends SecretsError {}
-/** A read before `initializeSecrets()` was awaited, or after `closeSecrets()`. */
+/** A read before the first load, or after the end. Load, and wait for it, first. */
 export class NotReadyError extends SecretsError {}
-/** Secrets Manager limits the rate. */
+/** Secrets Manager limits the rate. Retried by itself. */
 export class ThrottledError extends SecretsError {}
-/** The deadline passed. */
+/** The deadline passed. Retried by itself. */
 export class TimeoutError extends SecretsError {}
-/** No credentials, or expired ones. */
+/** No credentials, or expired ones. Check what the credential chain tried. */
 export class UnauthenticatedError extends SecretsError {}
-/** The connection failed, or the server answered 5xx. */
+/** Connection failed, or the server answered 5xx. Retried by itself. */
 export class UnavailableError extends SecretsError {}
 
 const CLASSES: Record<ErrorCode, new (document: ErrorDocument) => SecretsError> = {
@@ -109,6 +89,7 @@ const CLASSES: Record<ErrorCode, new (document: ErrorDocument) => SecretsError> 
   SECRETS_UNAUTHENTICATED: UnauthenticatedError,
   SECRETS_UNAVAILABLE: UnavailableError,
 };
+// end of generated
 
 /** The error of a document's class. */
 export function toError(document: ErrorDocument): SecretsError {

@@ -1,7 +1,7 @@
 /** A health endpoint for Express, and for anything else that hands out `node:http`'s request and response. */
 
-import type { Health } from './health.js';
-import { healthOf, type Observed } from './metrics.js';
+import type { Health } from './generated/documents.js';
+import { observe, type Observed } from './observed.js';
 
 interface ResponseLike {
   statusCode: number;
@@ -19,7 +19,7 @@ export function healthHandler({ details = false, secrets }: { details?: boolean;
   response: ResponseLike,
 ) => void {
   return (_request, response) => {
-    const health = healthOf(secrets);
+    const health = observe(secrets, (it) => it.health());
     response.statusCode = health && health.status !== 'unavailable' ? 200 : 503;
     response.setHeader('content-type', 'application/json; charset=utf-8');
     response.setHeader('cache-control', 'no-store');

@@ -3,12 +3,13 @@
  * anywhere.
  */
 
-export type * from './configs.js';
+export type * from './generated/configs.js';
 export type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
 export { defineSecret } from './define.js';
 export {
   closeSecrets,
   getHealth,
+  getMetrics,
   getSecret,
   initializeSecrets,
   onSecretsEvent,
@@ -26,7 +27,7 @@ export {
   getMonitoringConfig,
 } from './default.js';
 // end of generated
-export type { ErrorCode, Violation } from './errors.js';
+// generated: classes
 export {
   AccessDeniedError,
   ConfigInvalidError,
@@ -40,7 +41,8 @@ export {
   UnauthenticatedError,
   UnavailableError,
 } from './errors.js';
-export type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents, ServiceHealth, Status } from './health.js';
+// end of generated
+export type * from './generated/documents.js';
 export type { SecretsOptions } from './options.js';
 export { Secrets } from './secrets.js';
-export type { SecretRead, ServiceLike } from './secrets.js';
+export type { SecretRead, SecretsEvents, ServiceLike } from './secrets.js';

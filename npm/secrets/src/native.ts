@@ -1,31 +1,57 @@
-/** Finds the addon. */
+/** Finds the addon, and opens the envelope of its answers. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What `bindings/node` exports: documents are JSON. */
+import { type ErrorDocument, toError } from './errors.js';
+import type { Freshness, Health, Origin, Sample } from './generated/documents.js';
+
+/** An answer: JSON of `{"ok":…}` or `{"error":…}`. */
+export type Answer<T> = string & { readonly answers?: T };
+
+type Envelope<T> = { ok: T; error?: undefined } | { ok?: undefined; error: ErrorDocument };
+
+/** What `bindings/node` exports. */
 export interface Native {
-  variableNames(options: string): string[];
-  isLoginFailure(code: string): boolean;
+  variableNames(options: string): Answer<string[]>;
   runTool(commandLine: string[]): number;
   openSecrets(
     options: string,
     variables: Record<string, string>,
     notify: (kind: 'changed' | 'event' | 'lagged', content: string) => void,
-  ): { secrets?: NativeSecrets; error?: string };
-  NativeLoginRetry: new (budgetMs: number, seed: number) => NativeLoginRetry;
+  ): Envelope<NativeSecrets>;
 }
 
 export interface NativeSecrets {
-  load(): Promise<string | null>;
-  refresh(service: string): Promise<string | null>;
-  read(service: string): string;
-  health(): string;
+  load(): Promise<Answer<null>>;
+  refresh(service: string): Promise<Answer<null>>;
+  read(service: string): Answer<ReadDocument>;
+  countReads(service: string, origin: Origin, freshness: Freshness, times: number): void;
+  health(): Answer<Health>;
+  metrics(): Answer<Sample[]>;
+  retryLogins(budgetMs: number): NativeLoginRetries;
   close(): void;
 }
 
-export interface NativeLoginRetry {
-  next(tried: string | null, held: string | null): { step: 'give-up' | 'refresh' | 'retry' | 'wait'; waitMs?: number };
+export interface NativeLoginRetries {
+  afterFailure(tried: string | null, sqlstates: string[]): Promise<Answer<boolean>>;
+}
+
+/** A read with its values. */
+export interface ReadDocument {
+  config: object;
+  redacted: object;
+  origin: Origin;
+  freshness: Freshness;
+  versionId: string | null;
+  previous: { config: object; redacted: object } | null;
+}
+
+/** What an answer holds, or its error thrown. */
+export function unwrap<T>(answer: Answer<T> | Envelope<T>): T {
+  const envelope = typeof answer === 'string' ? (JSON.parse(answer) as Envelope<T>) : answer;
+  if (envelope.error) throw toError(envelope.error);
+  return envelope.ok as T;
 }
 
 /** Such as `linux-x64-gnu` or `darwin-arm64`. */

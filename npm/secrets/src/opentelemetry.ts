@@ -1,6 +1,7 @@
 /** Observable instruments for OpenTelemetry: `observeSecrets(meter)`. */
 
-import { METRICS, healthOf, type Observed } from './metrics.js';
+import { METRICS } from './generated/metrics.js';
+import { labelled, observe, type Observed } from './observed.js';
 
 /** What is used of a Meter of `@opentelemetry/api`. */
 export interface MeterLike<Observable> {
@@ -28,24 +29,17 @@ export function observeSecrets<Observable>(
   meter: MeterLike<Observable>,
   { secrets }: { secrets?: Observed } = {},
 ): () => void {
-  const observed = METRICS.map((metric) => {
-    const { name, help, type } = metric;
+  const instruments = METRICS.map(({ name, help, type }) => {
     const options = { description: help, ...(name.includes('_seconds') ? { unit: 's' } : {}) };
-    const instrument =
-      type === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableGauge(name, options);
-    return { metric, instrument };
+    return type === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableGauge(name, options);
   });
-  const observe: Observe<Observable> = (result) => {
-    const health = healthOf(secrets);
-    if (!health) return;
-    for (const { metric, instrument } of observed) {
-      for (const [values, value] of metric.samples(health)) {
-        const attributes = Object.fromEntries(metric.labels.map((label, index) => [label, values[index] ?? '']));
-        result.observe(instrument, value, attributes);
-      }
+  const report: Observe<Observable> = (result) => {
+    for (const sample of observe(secrets, (it) => it.metrics()) ?? []) {
+      const index = METRICS.findIndex(({ name }) => name === sample.metric);
+      const [metric, instrument] = [METRICS[index], instruments[index]];
+      if (metric && instrument) result.observe(instrument, sample.value, labelled(metric.labels, sample));
     }
   };
-  const instruments = observed.map(({ instrument }) => instrument);
-  meter.addBatchObservableCallback(observe, instruments);
-  return () => meter.removeBatchObservableCallback(observe, instruments);
+  meter.addBatchObservableCallback(report, instruments);
+  return () => meter.removeBatchObservableCallback(report, instruments);
 }

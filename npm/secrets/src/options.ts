@@ -1,7 +1,7 @@
 /** Options. The engine checks them: every mistake at once, with the near name for an unknown one. */
 
 import { failure } from './errors.js';
-import type { Service } from './configs.js';
+import type { Service } from './generated/configs.js';
 import type { SecretDefinition } from './define.js';
 
 /**
@@ -24,48 +24,44 @@ export function documentOf(options: unknown): string {
 
 /** All optional. Durations are in seconds. */
 export interface SecretsOptions {
-  /** The names' second segment. Default: `PERMISOS_ENVIRONMENT`, else `NODE_ENV`, else `development`. */
+  // generated: options
+  /** The names' second segment. Default: `PERMISOS_ENVIRONMENT`, `NODE_ENV`, `development`. */
   environment?: string;
-  /**
-   * Where values come from. Default: `USE_SECRETS_MANAGER` (`true`: aws, `false`: environment), else `aws` in production
-   * and staging, `environment` everywhere else.
-   */
+  /** `aws`, `agent` (AWS's Workload Credentials Provider, once Secrets Manager Agent, or the Lambda extension), `environment`. Default: by `USE_SECRETS_MANAGER`, else `aws` in production and staging, `environment` elsewhere. */
   source?: 'agent' | 'aws' | 'environment';
-  /** Only these services are fetched and required. Default: all seven. */
+  /** Only these are fetched and required. Default: all seven. */
   services?: readonly Service[];
-  /** The application's own secrets, by `defineSecret`. */
+  /** The application's own secrets. Default: none. */
   secrets?: readonly SecretDefinition[];
   /** The names' first segment. Default: `permisos`. */
   prefix?: string;
-  /** Another name or a full ARN for a service's secret, by service. */
+  /** Another name or ARN by service. Default: by convention. */
   secretIds?: Readonly<Record<string, string>>;
-  /** How long a value is fresh. Default: 3600. */
+  /** How long a value is fresh. Default: 3600 s. */
   ttl?: number;
-  /** How long past `ttl` a value is still served while AWS cannot be reached. Default: 86400. */
+  /** How much longer it is served while AWS cannot be reached. Default: 86400 s. */
   staleIfError?: number;
-  /** How long the previous keys are honoured after a rotation. Default: 86400. */
+  /** How long the previous keys are honoured after a rotation. Default: 86400 s. */
   previousFor?: number;
-  /** Whether environment variables stand in when retrieval fails. Default: true. */
+  /** Whether variables stand in when retrieval fails. Default: `true`. */
   environmentFallback?: boolean;
-  /**
-   * Seals the last good values in the file `path`, encrypted to the age identity in `identityFile`, so that a process
-   * can start while AWS cannot be reached. Default: none.
-   */
+  /** `{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down. Default: none. */
   snapshot?: { path: string; identityFile: string };
-  /** Where the database is, for a secret that RDS manages, which holds only user name and password. */
+  /** `{ host, port, database }` for a secret that RDS manages. Default: none. */
   database?: { host?: string; port?: number; database?: string };
   /** The region. Default: the AWS configuration's. */
   region?: string;
-  /** The regions in order: the primary, then replicas. */
+  /** The regions, the primary first, then replicas. Default: the AWS configuration's. */
   regions?: readonly string[];
-  /** An endpoint other than AWS's, e.g. of a VPC or an emulator; may hold `{region}`. */
+  /** Another endpoint, e.g. of a VPC, an emulator, or the agent on this machine; may hold `{region}`. Default: AWS's own. */
   endpointUrl?: string;
-  /** A profile of the AWS configuration files. */
+  /** A profile of the AWS configuration files. Default: the AWS configuration's. */
   profile?: string;
-  /** A role to assume. */
+  /** A role to assume, also behind the agent. Default: none. */
   roleArn?: string;
-  /** The longest time for one call in one region. Default: 5. */
+  /** The longest time for one call in one region. Default: 5 s. */
   timeout?: number;
+  // end of generated
   /** The variables to read instead of `process.env`, as strings. Only those of the catalogue and of `secrets` are looked at. */
   env?: Readonly<Record<string, string | undefined>>;
 }

@@ -1,6 +1,7 @@
 /** A prom-client collector: `collectSecrets(client)`, and every scrape shows the secrets' health. */
 
-import { METRICS, healthOf, type Observed } from './metrics.js';
+import { METRICS } from './generated/metrics.js';
+import { labelled, observe, type Observed } from './observed.js';
 
 /** What is used of prom-client, from version 14 on. */
 export interface PromClient<Registry> {
@@ -31,7 +32,7 @@ export function collectSecrets<Registry>(
   client: PromClient<Registry>,
   { register, secrets }: { register?: Registry; secrets?: Observed } = {},
 ): void {
-  for (const { name, help, type, labels, samples } of METRICS) {
+  for (const { name, help, type, labels } of METRICS) {
     const metric: PromMetric = new (type === 'counter' ? client.Counter : client.Gauge)({
       name,
       help,
@@ -40,9 +41,8 @@ export function collectSecrets<Registry>(
       ...(register === undefined ? {} : { registers: [register] }),
       collect() {
         metric.reset();
-        const health = healthOf(secrets);
-        for (const [values, value] of health ? samples(health) : []) {
-          metric.inc(Object.fromEntries(labels.map((label, index) => [label, values[index] ?? ''])), value);
+        for (const sample of observe(secrets, (it) => it.metrics()) ?? []) {
+          if (sample.metric === name) metric.inc(labelled(labels, sample), sample.value);
         }
       },
     });

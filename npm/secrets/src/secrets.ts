@@ -3,14 +3,14 @@
 import type { Channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
-import type { Configs, Service } from './configs.js';
+import type { Configs, Service } from './generated/configs.js';
 // generated: types
-import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './configs.js';
+import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './generated/configs.js';
 // end of generated
 import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
-import { type ErrorDocument, failure, toError } from './errors.js';
-import type { Freshness, Health, Origin, Reads, SecretsEvent, SecretsEvents } from './health.js';
-import { native, type NativeSecrets } from './native.js';
+import { failure } from './errors.js';
+import type { Freshness, Health, Origin, Sample, SecretsEvent, Violation } from './generated/documents.js';
+import { native, type NativeSecrets, unwrap } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { seal } from './redact.js';
 
@@ -24,6 +24,11 @@ export interface SecretRead<Config = unknown> {
   /** The config before the last rotation, while it is honoured. */
   readonly previous: Config | undefined;
 }
+
+/** The events of `Secrets`, an EventEmitter: each by its type, and all as `event`. */
+export type SecretsEvents = { event: [SecretsEvent] } & {
+  [Type in SecretsEvent['type']]: [Extract<SecretsEvent, { type: Type }>];
+};
 
 /** A service: built in, or a definition's id, or the definition. */
 export type ServiceLike = Service | SecretDefinition | `${string}/${string}`;
@@ -57,7 +62,6 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   readonly #native: NativeSecrets;
   /** What was read last. The engine says when to ask it again. */
   readonly #entries = new Map<string, Entry>();
-  readonly #reads = new Map<string, Reads>();
   // The one that is read most has a place of its own: a property costs less than a map.
   // generated: entries
   #database: Entry | undefined;
@@ -73,12 +77,10 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   private constructor(options: SecretsOptions) {
     super();
     const document = documentOf(options);
-    const variables = variablesOf(native.variableNames(document), options?.env ?? process.env);
-    const { secrets, error } = native.openSecrets(document, variables, (kind, content) =>
-      this.#receive(kind, content),
+    const variables = variablesOf(unwrap(native.variableNames(document)), options?.env ?? process.env);
+    this.#native = unwrap(
+      native.openSecrets(document, variables, (kind, content) => this.#receive(kind, content)),
     );
-    if (!secrets) throw toError(JSON.parse(error ?? '') as ErrorDocument);
-    this.#native = secrets;
   }
 
   /**
@@ -111,9 +113,9 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     const loading = this.#native.load();
     // While the server is asked.
     eventChannel();
-    const error = await loading;
+    const loaded = await loading;
     this.#forgetAll();
-    if (error !== null) throw toError(JSON.parse(error) as ErrorDocument);
+    unwrap(loaded);
   }
 
   // A getter costs nanoseconds: call it at each use, and a rotation is seen at once.
@@ -191,9 +193,9 @@ export class Secrets extends EventEmitter<SecretsEvents> {
    */
   async refresh(service: ServiceLike): Promise<void> {
     const id = idOf(service);
-    const error = await this.#native.refresh(id);
+    const refreshed = await this.#native.refresh(id);
     this.#forget(id);
-    if (error !== null) throw toError(JSON.parse(error) as ErrorDocument);
+    unwrap(refreshed);
   }
 
   /**
@@ -204,35 +206,30 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     work: (config: DatabaseConfig) => Promise<T>,
     { budgetMs = LOGIN_BUDGET_MS }: { budgetMs?: number } = {},
   ): Promise<T> {
-    const retry = new native.NativeLoginRetry(budgetMs, Math.floor(Math.random() * 0xffff_ffff));
+    const retries = this.#native.retryLogins(budgetMs);
     for (;;) {
       const { config, versionId } = this.read('database');
       try {
         return await work(config);
       } catch (error) {
-        if (!isLoginFailure(error)) throw error;
-        let next = 'refresh';
-        while (next !== 'retry') {
-          const { step, waitMs = 0 } = retry.next(versionId ?? null, this.read('database').versionId ?? null);
-          if (step === 'give-up') throw error;
-          if (step === 'wait') await new Promise((resolve) => setTimeout(resolve, waitMs));
-          // A failed refresh emits an event; the budget decides when to give up.
-          if (step === 'refresh') await this.refresh('database').catch(() => {});
-          next = step;
-        }
+        const states = sqlStates(error);
+        if (states.length === 0 || !unwrap(await retries.afterFailure(versionId ?? null, states))) throw error;
+        // The notice that it changed may still be on its way.
+        this.#forget('database');
       }
     }
   }
 
   /** The state of everything, without values: for a health endpoint, metrics and alerts. */
   health(): Health {
-    const health = JSON.parse(this.#native.health()) as Health;
-    for (const service of health.services) {
-      this.#count(service.service);
-      const warm = this.#reads.get(service.service);
-      if (warm) for (const outcome of Object.keys(warm) as (keyof Reads)[]) service.reads[outcome] += warm[outcome];
-    }
-    return health;
+    this.#countAll();
+    return unwrap(this.#native.health());
+  }
+
+  /** The number of every metric now: what `prometheus`, `opentelemetry` and `cloudwatch` hand on. */
+  metrics(): Sample[] {
+    this.#countAll();
+    return unwrap(this.#native.metrics());
   }
 
   /** Forgets every value and ends the background work. Reads throw `NotReadyError` from then on. */
@@ -254,16 +251,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #fetch(service: string): Entry {
     const known = this.#entries.get(service);
     if (known) return known;
-    const document = JSON.parse(this.#native.read(service)) as {
-      error?: ErrorDocument;
-      config: object;
-      redacted: object;
-      origin: Origin;
-      freshness: Freshness;
-      versionId: string | null;
-      previous: { config: object; redacted: object } | null;
-    };
-    if (document.error) throw toError(document.error);
+    const document = unwrap(this.#native.read(service));
     const { origin, freshness, versionId, previous } = document;
     const config = seal(document.config, document.redacted);
     const read = Object.freeze({
@@ -293,12 +281,18 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     }
   }
 
+  #countAll(): void {
+    for (const [service, entry] of this.#entries) this.#count(service, entry);
+  }
+
   #forgetAll(): void {
     for (const service of [...this.#entries.keys()]) this.#forget(service);
   }
 
   #forget(service: string): void {
-    this.#count(service);
+    const entry = this.#entries.get(service);
+    if (!entry) return;
+    this.#count(service, entry);
     this.#entries.delete(service);
     // generated: forget
     if (service === 'database') this.#database = undefined;
@@ -311,15 +305,11 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     // end of generated
   }
 
-  /** Adds an entry's reads to its service's. */
-  #count(service: string): void {
-    const entry = this.#entries.get(service);
-    if (!entry) return;
-    const reads = this.#reads.get(service) ?? { environment: 0, failed: 0, fresh: 0, stale: 0 };
+  /** Hands over how often an entry was read. */
+  #count(service: string, entry: Entry): void {
     const { origin, freshness } = entry.read;
-    reads[origin === 'environment' ? origin : freshness] += entry.reads;
+    if (entry.reads > 0) this.#native.countReads(service, origin, freshness, entry.reads);
     entry.reads = 0;
-    this.#reads.set(service, reads);
   }
 }
 
@@ -329,7 +319,7 @@ function variablesOf(names: string[], env: Readonly<Record<string, unknown>>): R
   const given = names.filter((name) => isObject && Object.hasOwn(env, name) && env[name] !== undefined && env[name] !== null);
   const wrong = given.filter((name) => typeof env[name] !== 'string');
   if (!isObject || wrong.length > 0) {
-    const violations = wrong.map((name) => ({ path: `/env/${name}`, rule: 'type', message: 'must be a string' }));
+    const violations: Violation[] = wrong.map((name) => ({ path: `/env/${name}`, rule: 'type', message: 'must be a string' }));
     if (!isObject) violations.push({ path: '/env', rule: 'type', message: 'must be an object of strings' });
     throw failure('SECRETS_CONFIG_INVALID', 'the options are not valid', violations);
   }
@@ -341,13 +331,14 @@ function idOf(service: ServiceLike): string {
 }
 
 /** PostgreSQL drivers put the SQLSTATE into `code`, wrappers put their error into `cause`. */
-function isLoginFailure(error: unknown): boolean {
+function sqlStates(error: unknown): string[] {
+  const states: string[] = [];
   for (let depth = 0, it = error; depth < 5 && typeof it === 'object' && it !== null; depth++) {
     const { code, cause } = it as { code?: unknown; cause?: unknown };
-    if (typeof code === 'string' && native.isLoginFailure(code)) return true;
+    if (typeof code === 'string') states.push(code);
     it = cause;
   }
-  return false;
+  return states;
 }
 
 /** A listener that throws must neither end the application nor keep other listeners from the event. */

@@ -12,7 +12,7 @@ use crate::time::{Timestamp, in_milliseconds};
 /// Something that happened to one service's secret.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Event {
-    /// When, on the driver's monotonic clock.
+    /// When, in milliseconds since the driver was made.
     pub at: Timestamp,
     /// Whose secret it is.
     pub service: ServiceId,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::engine::health::{FetchCount, Health, Status};
 use crate::engine::state::{Origin, ReadCounts};
 use crate::error::ErrorKind;
@@ -33,9 +35,9 @@ pub enum Metric {
 }
 
 /// One number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sample<'h> {
-    /// Of which metric.
+    /// Of which metric; in JSON its name.
     pub metric: Metric,
     /// A value for each of [`Metric::labels`], in their order.
     pub labels: Vec<&'h str>,
@@ -134,6 +136,12 @@ impl Metric {
     /// Whether it only grows; the others go up and down.
     pub fn is_counter(self) -> bool {
         self.name().ends_with("_total")
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

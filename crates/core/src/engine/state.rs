@@ -126,15 +126,23 @@ impl ServiceState {
         self.decide(now).map(Answer::into_read)
     }
 
+    /// Counts reads that were answered elsewhere, from an answer of this origin and freshness.
+    pub fn count(&self, origin: Origin, freshness: Freshness, times: u64) {
+        let counter = match (origin, freshness) {
+            (Origin::Environment, _) => &self.counts.environment,
+            (_, Freshness::Fresh) => &self.counts.fresh,
+            (_, Freshness::Stale) => &self.counts.stale,
+        };
+        counter.fetch_add(times, Ordering::Relaxed);
+    }
+
     fn counted(&self, now: Timestamp) -> Result<Answer<'_>, Error> {
         let answer = self.decide(now);
-        let counter = match &answer {
-            Ok(Answer::Environment(_)) => &self.counts.environment,
-            Ok(Answer::Held(_, Freshness::Fresh)) => &self.counts.fresh,
-            Ok(Answer::Held(_, Freshness::Stale)) => &self.counts.stale,
-            Err(_) => &self.counts.failed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        match &answer {
+            Ok(Answer::Environment(_)) => self.count(Origin::Environment, Freshness::Fresh, 1),
+            Ok(Answer::Held(held, freshness)) => self.count(held.origin, *freshness, 1),
+            Err(_) => drop(self.counts.failed.fetch_add(1, Ordering::Relaxed)),
+        }
         answer
     }
 

@@ -1,16 +1,17 @@
 //! Writes what is derived from the definitions of the services, into files of its own or between two marks of others.
 
+mod documents;
 mod rust;
 mod schemas;
 mod tables;
 mod typescript;
 mod wit;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use permisos_secrets_core::Service;
 use permisos_secrets_core::schema::{Definition, Field, FieldList, Kind, Need};
+use permisos_secrets_core::{OPTIONS, OptionRow, Service};
 
 use crate::cache::Workspace;
 
@@ -34,7 +35,7 @@ impl Generated {
 
 /// Writes every file that is not as it should be.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    for (path, text) in stale(workspace)? {
+    for (path, text) in stale(&workspace.root)? {
         workspace.shell.write_file(&path, text)?;
         println!("wrote {}", path.strip_prefix(&workspace.root)?.display());
     }
@@ -43,7 +44,11 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Fails where a file is not as it should be.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
-    let stale = stale(workspace)?;
+    check_tree(&workspace.root)
+}
+
+fn check_tree(root: &Path) -> anyhow::Result<()> {
+    let stale = stale(root)?;
     if stale.is_empty() {
         return Ok(());
     }
@@ -52,10 +57,10 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// The files that are not as they should be, with the text that they should have.
-fn stale(workspace: &Workspace) -> anyhow::Result<Vec<(PathBuf, String)>> {
+fn stale(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<(PathBuf, String)> = vec![];
-    for Generated { file, region, text } in all()? {
-        let path = workspace.root.join(&file);
+    for Generated { file, region, text } in all(root)? {
+        let path = root.join(&file);
         let known = files.iter().position(|(it, _)| *it == path);
         let index = known.unwrap_or_else(|| {
             files.push((path.clone(), std::fs::read_to_string(&path).unwrap_or_default()));
@@ -72,8 +77,9 @@ fn stale(workspace: &Workspace) -> anyhow::Result<Vec<(PathBuf, String)>> {
 }
 
 /// Everything that is derived.
-fn all() -> anyhow::Result<Vec<Generated>> {
+fn all(root: &Path) -> anyhow::Result<Vec<Generated>> {
     let mut all = rust::files();
+    all.extend(documents::files(root)?);
     all.extend(wit::files());
     all.extend(typescript::files());
     all.extend(tables::files());
@@ -107,6 +113,11 @@ fn replace(text: &str, region: &str, content: &str) -> anyhow::Result<String> {
 
 fn definitions() -> impl Iterator<Item = (Service, &'static Definition)> {
     Service::ALL.into_iter().map(|service| (service, service.definition()))
+}
+
+/// The options that a user sets; the others are the driver's.
+fn user_options() -> impl Iterator<Item = &'static OptionRow> {
+    OPTIONS.iter().filter(|row| !["startedAt", "seed"].contains(&row.name))
 }
 
 /// The fields of a service's config, group by group: the name of each record in kebab-case without `-config`, what it
@@ -164,6 +175,35 @@ mod tests {
         assert_eq!(new, "a\n<!-- generated: b -->\nnew\n<!-- end of generated -->\nc\n");
         assert!(replace(text, "other", "").is_err());
         assert!(replace("// generated: b\n", "b", "").is_err());
+    }
+
+    /// A clone whose generated files are those of the definitions, but for one that somebody edited by hand.
+    #[test]
+    fn a_tree_that_differs_from_the_definitions_is_refused_by_the_name_of_the_file() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let clone = tempfile::tempdir().unwrap();
+        let copy = |file: &str| {
+            let to = clone.path().join(file);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(root.join(file), to).unwrap();
+        };
+        all(&root).unwrap().iter().for_each(|generated| copy(&generated.file));
+        documents::SOURCES.iter().for_each(|file| copy(file));
+        check_tree(clone.path()).unwrap();
+        for (file, from, to) in [
+            ("npm/secrets/schemas/redis.json", "\"host\"", "\"hots\""),
+            ("npm/secrets/README.md", "`SECRETS_NOT_FOUND`", "`SECRETS_MISSING`"),
+        ] {
+            let file = clone.path().join(file);
+            let text = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
+            let refusal = check_tree(clone.path()).unwrap_err().to_string();
+            assert!(
+                refusal.contains(&*file.to_string_lossy()) && refusal.contains("cargo xtask generate"),
+                "{refusal}"
+            );
+            std::fs::write(&file, text).unwrap();
+        }
     }
 
     #[test]

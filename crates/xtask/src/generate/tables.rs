@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use permisos_secrets_core::OPTIONS;
 use permisos_secrets_core::schema::{Definition, Field, Kind};
 
-use super::{Generated, definitions, pascal};
+use super::{Generated, definitions, pascal, user_options};
 
 pub(super) fn files() -> Vec<Generated> {
     let (mut node, mut native) = (String::new(), String::new());
@@ -20,8 +19,7 @@ pub(super) fn files() -> Vec<Generated> {
         let _ = write!(native, "| `{}()` | {rest}", id.replace('-', "_"));
     }
     let mut options = "| option | default | |\n|---|---|---|\n".to_owned();
-    // The driver's own are no user's.
-    for row in OPTIONS.iter().filter(|row| !["startedAt", "seed"].contains(&row.name)) {
+    for row in user_options() {
         let _ = writeln!(options, "| `{}` | {} | {} |", row.name, row.default, row.description);
     }
     let native_options = options.clone();

@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use permisos_secrets_core::schema::{Field, Kind};
 
-use super::{Generated, camel, definitions, is_optional, pascal};
+use serde_json::Value;
+
+use super::{Generated, camel, definitions, is_optional, pascal, user_options};
 
 pub(super) fn files() -> Vec<Generated> {
     let names: Vec<String> = definitions().map(|(service, _)| format!("{}Config", pascal(service.as_str()))).collect();
     let mut sorted = names.clone();
     sorted.sort();
-    let types = format!("import type {{ {} }} from './configs.js';\n", sorted.join(", "));
+    let types = format!("import type {{ {} }} from './generated/configs.js';\n", sorted.join(", "));
     let getters: Vec<String> = names.iter().map(|name| format!("get{name}")).collect();
     let (mut entries, mut methods, mut forget, mut functions) =
         (String::new(), String::new(), String::new(), String::new());
@@ -33,10 +35,9 @@ pub(super) fn files() -> Vec<Generated> {
     let functions = functions.trim_end().to_owned() + "\n";
     let methods = methods.trim_end().to_owned() + "\n";
     let list = format!("  {},\n", getters.join(",\n  "));
-    let (secrets, default, require) =
-        ("npm/secrets/src/secrets.ts", "npm/secrets/src/default.ts", "npm/secrets/src/require.ts");
+    let (secrets, default) = ("npm/secrets/src/secrets.ts", "npm/secrets/src/default.ts");
     vec![
-        Generated::file("npm/secrets/src/configs.ts", configs()),
+        Generated::file("npm/secrets/src/generated/configs.ts", configs()),
         Generated::region(secrets, "types", types.clone()),
         Generated::region(secrets, "entries", entries),
         Generated::region(secrets, "getters", methods),
@@ -44,9 +45,45 @@ pub(super) fn files() -> Vec<Generated> {
         Generated::region(default, "types", types),
         Generated::region(default, "getters", functions),
         Generated::region("npm/secrets/src/index.ts", "getters", format!("export {{\n{list}}} from './default.js';\n")),
-        Generated::region(require, "imports", format!("import {{\n{list}}} from './default.js';\n")),
-        Generated::region(require, "exports", list),
+        Generated::region("npm/secrets/src/options.ts", "options", options()),
     ]
+}
+
+/// Each option with its type, from the same table as its schema.
+fn options() -> String {
+    let mut text = String::new();
+    for row in user_options() {
+        let doc = format!("{}{}", row.description[..1].to_uppercase(), &row.description[1..]);
+        let ty = match row.name {
+            "secretIds" => "Readonly<Record<string, string>>".to_owned(),
+            "secrets" => "readonly SecretDefinition[]".to_owned(),
+            "services" => "readonly Service[]".to_owned(),
+            _ => type_of(&(row.schema)()),
+        };
+        let _ = writeln!(text, "  /** {doc}. Default: {}. */\n  {}?: {ty};", row.default, row.name);
+    }
+    text
+}
+
+/// The type of what a small schema allows.
+fn type_of(schema: &Value) -> String {
+    if let Some(words) = schema["enum"].as_array() {
+        return words.iter().map(|word| word.to_string().replace('"', "'")).collect::<Vec<_>>().join(" | ");
+    }
+    match schema["type"].as_str().unwrap_or_default() {
+        "array" => format!("readonly {}[]", type_of(&schema["items"])),
+        "integer" => "number".to_owned(),
+        "object" => {
+            let is_required =
+                |name: &str| schema["required"].as_array().is_some_and(|it| it.iter().any(|it| it == name));
+            let member = |(name, of): (&String, &Value)| {
+                format!("{name}{}: {}", if is_required(name) { "" } else { "?" }, type_of(of))
+            };
+            let members: Vec<_> = schema["properties"].as_object().into_iter().flatten().map(member).collect();
+            format!("{{ {} }}", members.join("; "))
+        }
+        other => other.to_owned(),
+    }
 }
 
 fn configs() -> String {
