@@ -1,4 +1,5 @@
-"""Runs the vectors of the repository on the component, from Python. The format: tests/vectors/README.md.
+"""Runs the vectors of the repository on the component, from Python, and checks each document by its JSON Schema.
+The format: tests/vectors/README.md.
 
 Usage: vectors.py COMPONENT VECTORS [RESULTS]. Writes the outcome of each into RESULTS, for the table of `cargo xtask test`.
 """
@@ -8,6 +9,8 @@ import json
 import pathlib
 import sys
 
+from jsonschema import Draft202012Validator
+
 from component import Sandbox, SecretsEngine, SecretsError
 
 STARTED_AT = 1_790_000_000_000
@@ -16,10 +19,46 @@ VECTORS = pathlib.Path(sys.argv[2])
 STANDARD = json.loads((VECTORS / "standard.json").read_text())
 
 
+SCHEMAS = {
+    file.stem: Draft202012Validator(json.loads(file.read_text()))
+    for file in (VECTORS / "../../npm/secrets/schemas/engine").iterdir()
+}
+ANSWERS = {"health": "health", "poll-event": "event", "poll-fetch": "fetch", "read": "read", "setup": "setup", "state": "state"}
+
+
+def fits(name, document):
+    """Fails with the place alone: the document may hold values."""
+    error = next(SCHEMAS[name].iter_errors(json.loads(document)), None)
+    assert error is None, f"a document {name} does not fit its schema at {error.json_path}: {error.validator}"
+
+
+class Checked(SecretsEngine):
+    """Checks what crosses, in both directions."""
+
+    def _call(self, name, *arguments):
+        method = name.partition(".")[2] or name
+        if method == "handle-fetched":
+            fits("fetched", arguments[2])
+        if method == "open":
+            fits("variables", arguments[1])
+        answer = super()._call(name, *arguments)
+        document = getattr(answer, "payload", answer)
+        if method == "variable-names":
+            fits("variable-names", document)
+        elif isinstance(document, str) and '"retryable"' in document[:99]:
+            fits("error", document)
+        elif method in ANSWERS and document is not None:
+            fits(ANSWERS[method], document)
+        return answer
+
+
 def opened(options, variables):
     options = dict(options)
     started_at, seed = options.pop("startedAt", STARTED_AT), options.pop("seed", 0)
-    return SecretsEngine(SANDBOX, options, variables, started_at, seed)
+    engine = Checked(SANDBOX, options, variables, started_at, seed)
+    for service in json.loads(engine.call("setup"))["services"]:
+        engine.call("state", service)
+    return engine
 
 
 def findings(violations):
@@ -47,6 +86,7 @@ def become(vector):
             outcome = {"service": service, "payload": {"text": text_of(payload), "versionId": "v1", "createdAt": 0}}
             document = {"id": json.loads(fetch)["id"], "outcomes": [outcome]}
             engine.attempt("handle-fetched", 0.0, json.dumps(document))
+        engine.call("state", service)
         read = json.loads(engine.attempt("read", service, 0.0))
     except SecretsError as error:
         return {"code": error.code, "violations": findings(error.violations)}
@@ -99,6 +139,8 @@ def turn(engine, step, now, under_way, where):
         same(loaded["code"] if isinstance(loaded, dict) else loaded or None, step["loaded"], f"{where}: loaded")
     if "health" in step:
         subset(json.loads(engine.call("health", now)), step["health"], f"{where}: health")
+    while service := engine.call("poll-changed"):
+        engine.call("state", service)
 
 
 def attempt(work):

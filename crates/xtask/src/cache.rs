@@ -20,8 +20,8 @@ const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpe
 /// The linters for the documents that the operator's tool prints.
 const LINTERS: [&str; 3] = ["cfn-lint==1.58.0", "parliament==1.6.4", "python-hcl2==8.1.4"];
 
-/// Hosts of the component in Python: its runtime, and AWS's SDK.
-const HOSTS: [&str; 2] = ["boto3==1.44.8", "wasmtime==50.0.1"];
+/// Hosts of the component in Python: its runtime and AWS's SDK; and what checks documents by their JSON Schemas.
+const HOSTS: [&str; 3] = ["boto3==1.44.8", "jsonschema==4.26.0", "wasmtime==50.0.1"];
 /// Makes a component of an application in Python.
 pub(crate) const COMPONENTIZE: &str = "componentize-py==0.25.1";
 

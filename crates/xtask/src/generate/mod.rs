@@ -1,6 +1,7 @@
 //! Writes what is derived from the definitions of the services, into files of its own or between two marks of others.
 
 mod documents;
+mod engine_schemas;
 mod rust;
 mod schemas;
 mod tables;
@@ -84,6 +85,7 @@ fn all(root: &Path) -> anyhow::Result<Vec<Generated>> {
     all.extend(typescript::files());
     all.extend(tables::files());
     all.extend(schemas::files()?);
+    all.extend(engine_schemas::files()?);
     Ok(all)
 }
 
