@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as secrets from '@permisos/secrets';
-import { SEVEN, createSeven, isolateAws, startMoto } from '../live/moto.mjs';
+import { SEVEN, createSeven, isolateAws, startMoto } from '../servers/servers.mjs';
 
 const GETTERS = {
   database: secrets.getDatabaseConfig,

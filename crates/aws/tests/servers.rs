@@ -1,5 +1,5 @@
 //! The Rust API against real servers that die, hang, deny and hold what cannot be used, while ten thousand readers read.
-//! `tests/live` plays the same through the npm package.
+//! `tests/scenes` plays the same through the npm package.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test")]

@@ -19,12 +19,12 @@ const MINISTACK: &str = "ministack_server.py";
 /// Generous: an emulator on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Starts a server of `tests/live`, and answers the line that it prints when it is ready.
+/// Starts a server of `tests/servers`, and answers the line that it prints when it is ready.
 fn start(script: &str, arguments: &[&str]) -> (Child, String) {
     let python = std::env::var("PERMISOS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the testkit lives in crates/testkit");
     let mut command = Command::new(python);
-    command.arg(root.join("tests/live").join(script)).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.arg(root.join("tests/servers").join(script)).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     // An emulator reports what it does not implement.
     command.stderr(Stdio::null()).env("CLOUDTRAIL_RECORDING", "1");
     let mut child = command.spawn().expect("Python is there");

@@ -15,7 +15,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let installed = step("Build, pack and install @permisos/secrets", || package::install(workspace))?;
     let python = step("Prepare the emulator of Secrets Manager", || workspace.python())?;
     step("Run the program", || {
-        package::copy(workspace, "tests/live", &installed, "live")?;
+        package::copy(workspace, "tests/servers", &installed, "servers")?;
         package::copy(workspace, "tests/demo", &installed, "demo")?;
         let _in_fresh = workspace.shell.push_dir(installed.path());
         Ok(cmd!(workspace.shell, "node demo/demo.mjs").env("PERMISOS_PYTHON", python).run()?)

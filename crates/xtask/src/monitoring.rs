@@ -12,19 +12,18 @@ use crate::packages;
 /// The documents, which `crates/cli/tests/documents.rs` keeps equal to what is printed.
 const DOCUMENTS: &str = "crates/cli/tests/snapshots";
 
-/// Copies the tests and the documented tables into the fresh folder, and installs the libraries for them.
-pub(crate) fn prepare(workspace: &Workspace, installed: &Installed) -> anyhow::Result<Vec<PathBuf>> {
+/// Copies the documented tables into the fresh folder, and installs the libraries for the scenes.
+pub(crate) fn prepare(workspace: &Workspace, installed: &Installed) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     package::copy(workspace, "docs", installed, "docs")?;
-    let files = package::copy(workspace, "tests/monitoring", installed, "monitoring")?;
-    let _in_folder = shell.push_dir(installed.path().join("monitoring"));
+    let _in_folder = shell.push_dir(installed.path().join("scenes/monitoring"));
     cmd!(shell, "npm ci --no-audit --no-fund --loglevel=error").run()?;
     // The dashboard as a constant of the type that Grafana publishes; JSON has no enums.
     let dashboard = shell.read_file(root.join(DOCUMENTS).join("monitor.grafana.json"))?;
     let dashboard = dashboard.replace("\"absolute\"", "ThresholdsMode.Absolute");
     let head = "import { type Dashboard, ThresholdsMode } from '@grafana/schema';\nexport const dashboard: Dashboard =";
     shell.write_file("dashboard.ts", format!("{head} {dashboard};\n"))?;
-    Ok(files)
+    Ok(())
 }
 
 /// The operator's tool, as the Rust tests built it.
@@ -39,7 +38,7 @@ pub(crate) fn documents(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
     packages::install(shell)?;
     let python = workspace.linters()?;
-    let script = root.join("tests/monitoring/lint.py");
+    let script = root.join("tests/scenes/monitoring/lint.py");
     let _in_documents = shell.push_dir(root.join(DOCUMENTS));
     cmd!(shell, "{python} {script} .").run()?;
     cmd!(shell, "promtool check rules monitor.rules.yml").run()?;

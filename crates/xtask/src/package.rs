@@ -131,16 +131,29 @@ fn node_arch(arch: &str) -> &str {
     }
 }
 
-/// Copies a folder of the repository, flat, into the fresh one.
+/// Copies the scenes with all that they need into the fresh folder, and answers the files of tests.
+pub(crate) fn copy_scenes(workspace: &Workspace, installed: &Installed) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = copy(workspace, "npm/secrets/test", installed, "test")?;
+    for folder in ["scenes", "servers", "support"] {
+        files.extend(copy(workspace, &format!("tests/{folder}"), installed, folder)?);
+    }
+    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    Ok(files)
+}
+
+/// Copies a folder of the repository into the fresh one.
 pub(crate) fn copy(workspace: &Workspace, from: &str, installed: &Installed, to: &str) -> anyhow::Result<Vec<PathBuf>> {
     let target = installed.path().join(to);
     workspace.shell.create_dir(&target)?;
     let mut copied = vec![];
     for file in workspace.shell.read_dir(workspace.root.join(from))? {
+        let name = file.file_name().context("a file has a name")?.to_string_lossy().into_owned();
         if file.is_file() {
-            let copy = target.join(file.file_name().context("a file has a name")?);
-            workspace.shell.copy_file(&file, &copy)?;
-            copied.push(copy);
+            workspace.shell.copy_file(&file, target.join(&name))?;
+            copied.push(target.join(name));
+        } else if name != "node_modules" {
+            copied.extend(copy(workspace, &format!("{from}/{name}"), installed, &format!("{to}/{name}"))?);
         }
     }
     Ok(copied)

@@ -25,7 +25,7 @@ const CHECKS: &[Check] = &[
     ("Rust doctests", doctests),
     ("Rust docs", docs),
     ("What a user installs", package::run),
-    ("Node and live tests on the installed tarball", node),
+    ("Node tests and scenes on the installed tarball", node),
     ("Every vector in every runtime", conformance::table),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
@@ -109,16 +109,13 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let python = workspace.python()?;
     let tool = monitoring::tool(workspace)?;
     packages::install(shell)?;
-    let mut files = package::copy(workspace, "npm/secrets/test", &installed, "test")?;
-    files.extend(package::copy(workspace, "tests/live", &installed, "live")?);
-    files.extend(monitoring::prepare(workspace, &installed)?);
-    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
-    files.sort();
+    let files = package::copy_scenes(workspace, &installed)?;
+    monitoring::prepare(workspace, &installed)?;
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    let both = ["test/types", "monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
-    for (file, extension) in both.chain([("monitoring/dashboard", "mts")]) {
+    let both = ["test/types", "scenes/monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
+    for (file, extension) in both.chain([("scenes/monitoring/dashboard", "mts")]) {
         let source = format!("{file}.{extension}");
         shell.copy_file(format!("{file}.ts"), &source)?;
         let options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--types", "node", "--target", "ES2022"];
@@ -130,7 +127,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     }
     {
         // The libraries with which the scenes log in to the database and serve sessions.
-        let _in_live = shell.push_dir(installed.path().join("live"));
+        let _in_scenes = shell.push_dir(installed.path().join("scenes"));
         cmd!(shell, "npm ci --loglevel=error").run()?;
     }
     // The program of the live test whose engine is the component.

@@ -24,19 +24,6 @@ const TYPES: [(&str, &[(&str, &str)]); 6] = [
     ("error.rs", &[("Rule", "Rule"), ("Violation", "Violation")]),
 ];
 
-/// What the types are read from.
-#[cfg(test)]
-pub(super) const SOURCES: [&str; 8] = [
-    "crates/core/src/engine/event.rs",
-    "crates/core/src/engine/health.rs",
-    "crates/core/src/engine/metric.rs",
-    "crates/core/src/engine/state.rs",
-    "crates/core/src/error.rs",
-    "crates/core/src/options.rs",
-    "crates/core/src/policy.rs",
-    "crates/core/src/source.rs",
-];
-
 pub(super) fn files(root: &Path) -> anyhow::Result<Vec<Generated>> {
     let core = root.join("crates/core/src");
     let mut text =

@@ -1,5 +1,6 @@
 //! Writes what is derived from the definitions of the services, into files of its own or between two marks of others.
 
+mod api;
 mod documents;
 mod engine_schemas;
 mod rust;
@@ -36,7 +37,12 @@ impl Generated {
 
 /// Writes every file that is not as it should be.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    for (path, text) in stale(&workspace.root)? {
+    for (path, text) in stale(&workspace.root, all(&workspace.root)?)? {
+        workspace.shell.write_file(&path, text)?;
+        println!("wrote {}", path.strip_prefix(&workspace.root)?.display());
+    }
+    // Of what was written.
+    for (path, text) in stale(&workspace.root, vec![api::package(workspace)?])? {
         workspace.shell.write_file(&path, text)?;
         println!("wrote {}", path.strip_prefix(&workspace.root)?.display());
     }
@@ -45,11 +51,12 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Fails where a file is not as it should be.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
-    check_tree(&workspace.root)
+    check_tree(&workspace.root, all(&workspace.root)?)?;
+    check_tree(&workspace.root, vec![api::package(workspace)?])
 }
 
-fn check_tree(root: &Path) -> anyhow::Result<()> {
-    let stale = stale(root)?;
+fn check_tree(root: &Path, all: Vec<Generated>) -> anyhow::Result<()> {
+    let stale = stale(root, all)?;
     if stale.is_empty() {
         return Ok(());
     }
@@ -58,9 +65,9 @@ fn check_tree(root: &Path) -> anyhow::Result<()> {
 }
 
 /// The files that are not as they should be, with the text that they should have.
-fn stale(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+fn stale(root: &Path, all: Vec<Generated>) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut files: Vec<(PathBuf, String)> = vec![];
-    for Generated { file, region, text } in all(root)? {
+    for Generated { file, region, text } in all {
         let path = root.join(&file);
         let known = files.iter().position(|(it, _)| *it == path);
         let index = known.unwrap_or_else(|| {
@@ -80,6 +87,7 @@ fn stale(root: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
 /// Everything that is derived.
 fn all(root: &Path) -> anyhow::Result<Vec<Generated>> {
     let mut all = rust::files();
+    all.extend(api::crates(root)?);
     all.extend(documents::files(root)?);
     all.extend(wit::files());
     all.extend(typescript::files());
@@ -189,17 +197,20 @@ mod tests {
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(root.join(file), to).unwrap();
         };
-        all(&root).unwrap().iter().for_each(|generated| copy(&generated.file));
-        documents::SOURCES.iter().for_each(|file| copy(file));
-        check_tree(clone.path()).unwrap();
+        let all = || all(&root).unwrap();
+        for generated in all() {
+            copy(&generated.file);
+        }
+        check_tree(clone.path(), all()).unwrap();
         for (file, from, to) in [
             ("npm/secrets/schemas/redis.json", "\"host\"", "\"hots\""),
+            ("crates/client/api.txt", "fn health(", "fn state("),
             ("npm/secrets/README.md", "`SECRETS_NOT_FOUND`", "`SECRETS_MISSING`"),
         ] {
             let file = clone.path().join(file);
             let text = std::fs::read_to_string(&file).unwrap();
             std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
-            let refusal = check_tree(clone.path()).unwrap_err().to_string();
+            let refusal = check_tree(clone.path(), all()).unwrap_err().to_string();
             assert!(
                 refusal.contains(&*file.to_string_lossy()) && refusal.contains("cargo xtask generate"),
                 "{refusal}"
