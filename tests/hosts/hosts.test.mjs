@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { isolateAws, startMoto } from '../live/moto.mjs';
+import { isolateAws, startMoto } from '../servers/servers.mjs';
 
 const { PERMISOS_COMPONENT, PERMISOS_HOST_PYTHON, PERMISOS_TRANSPILED } = process.env;
 assert.ok(PERMISOS_COMPONENT && PERMISOS_HOST_PYTHON && PERMISOS_TRANSPILED, 'run cargo xtask test');
