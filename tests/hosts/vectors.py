@@ -45,7 +45,7 @@ class Checked(SecretsEngine):
         document = getattr(answer, "payload", answer)
         if method == "variable-names":
             fits("variable-names", document)
-        elif isinstance(document, str) and '"retryable"' in document[:99]:
+        elif isinstance(document, str) and document.startswith('{"code":'):
             fits("error", document)
         elif method in ANSWERS and document is not None:
             fits(ANSWERS[method], document)

@@ -21,7 +21,8 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     shell.write_file(folder.join("package.json"), "{ \"type\": \"module\" }\n")?;
     let (transpiled, vectors, python) =
         (folder.join("engine.js"), root.join("tests/vectors"), workspace.host_python()?);
-    let [in_python, in_javascript] = ["wasm-python", "wasm-js"].map(|runtime| conformance::outcomes(workspace, runtime));
+    let [in_python, in_javascript] =
+        ["wasm-python", "wasm-js"].map(|runtime| conformance::outcomes(workspace, runtime));
     cmd!(shell, "{python} {hosts}/vectors.py {component} {vectors} {in_python}").run()?;
     cmd!(shell, "node {hosts}/vectors.mjs {transpiled} {vectors} {in_javascript}").run()?;
     let test = cmd!(shell, "node --test {hosts}/hosts.test.mjs").env("PERMISOS_TRANSPILED", transpiled);

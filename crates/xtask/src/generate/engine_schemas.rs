@@ -137,7 +137,8 @@ fn event() -> Value {
 }
 
 fn fetch() -> Value {
-    let members = [("service", service()), ("secretId", text()), ("stage", stage()), ("forced", json!({ "const": true }))];
+    let members =
+        [("service", service()), ("secretId", text()), ("stage", stage()), ("forced", json!({ "const": true }))];
     let request = open_object(&members, &["service", "secretId", "stage"]);
     object(&[("id", number()), ("requests", list(&request))])
 }
@@ -148,8 +149,7 @@ fn fetched() -> Value {
         &[("text", maybe(&text())), ("versionId", text()), ("createdAt", milliseconds()), ("region", maybe(&text()))],
         &["versionId"],
     );
-    let failure =
-        open_object(&[("code", code()), ("message", text()), ("retryAfterMs", milliseconds())], &["code"]);
+    let failure = open_object(&[("code", code()), ("message", text()), ("retryAfterMs", milliseconds())], &["code"]);
     let outcome = |name: &str, result: Value| {
         open_object(&[("service", service()), ("stage", stage()), (name, result)], &["service", name])
     };
@@ -193,7 +193,8 @@ fn health() -> Value {
 
 fn read() -> Value {
     let config = || json!({ "$ref": "#/$defs/config" });
-    let redacted = || json!({ "type": "object", "description": "The same, every value redacted but host, port and names." });
+    let redacted =
+        || json!({ "type": "object", "description": "The same, every value redacted but host, port and names." });
     let previous = object(&[("config", config()), ("redacted", redacted())]);
     let mut schema = object(&[
         ("config", config()),
