@@ -142,9 +142,9 @@ impl SecretsBuilder {
             };
             std::env::vars_os().filter(|(_, value)| !value.is_empty()).filter_map(utf8).collect()
         });
-        // The engine has neither clock nor randomness.
+        // The engine has neither clock nor randomness. The seed is one that a double holds, as it crosses into a sandbox.
         given.entry("startedAt").or_insert_with(|| wall_clock().0.into());
-        given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(wall_clock()) >> 1).into());
+        given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(wall_clock()) >> 11).into());
         let mut engine = engine.unwrap_or_else(|| Box::new(native))(&given, variables)?;
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
@@ -306,6 +306,11 @@ impl Secrets {
     /// before is still read. At most one forced fetch per secret per second; above that it returns at once.
     pub async fn refresh(&self, service: impl Into<ServiceId>) -> Result<(), Error> {
         self.0.driver.refresh(&service.into(), || self.start()).await
+    }
+
+    /// Every service and custom secret asked for, the built-in ones first.
+    pub fn services(&self) -> Vec<ServiceId> {
+        self.0.driver.engine().services()
     }
 
     /// Counts reads that another language answered from what it read before, an answer of this origin and freshness.

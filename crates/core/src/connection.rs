@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
+use crate::time::in_milliseconds;
+
 /// How the driver's source reaches Secrets Manager. The engine itself reads only the first region.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Regions in order: the primary, then replicas. Empty: the region that the AWS configuration names.
     pub regions: Vec<String>,
@@ -14,6 +19,7 @@ pub struct Connection {
     /// A role to assume.
     pub role_arn: Option<String>,
     /// The longest time for one call in one region.
+    #[serde(rename = "timeoutMs", with = "in_milliseconds")]
     pub timeout: Duration,
 }
 

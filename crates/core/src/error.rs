@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::service::ServiceId;
-use crate::text::escape_pointer;
+use crate::service::{Service, ServiceId};
+use crate::text::{escape_pointer, nearest};
 
 /// Why a secret could not be read. Coarse on purpose: each kind says what the caller must do. In JSON it is its code.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -83,6 +83,11 @@ impl ErrorKind {
         self.row().code
     }
 
+    /// The kind of a code.
+    pub(crate) fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(self) -> bool {
         self.row().retryable
@@ -114,7 +119,7 @@ impl Serialize for ErrorKind {
 impl<'de> Deserialize<'de> for ErrorKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
-        Self::ALL.into_iter().find(|kind| kind.code() == code).ok_or_else(|| D::Error::custom("is not an error code"))
+        Self::of(&code).ok_or_else(|| D::Error::custom("is not an error code"))
     }
 }
 
@@ -180,6 +185,13 @@ pub enum Rule {
     Url,
 }
 
+impl fmt::Display for Rule {
+    /// Its name as in JSON, e.g. `min-length`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// One broken rule. Holds no value and no part of one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Violation {
@@ -235,7 +247,16 @@ impl Error {
 
     /// The error for a service or custom secret that the options do not name.
     pub fn not_configured(service: &ServiceId) -> Self {
-        let message = format!("{service} is not among the services and secrets of the options: add it there");
+        // The id of a built-in one is no slip.
+        let is_built_in = matches!(service, ServiceId::BuiltIn(_));
+        Self::not_among(service, Service::ALL.into_iter().filter(|_| !is_built_in).map(Service::as_str))
+    }
+
+    /// The same where it is known what the options name.
+    pub fn not_among<'s>(service: &ServiceId, known: impl Iterator<Item = &'s str>) -> Self {
+        let hint = nearest(service.as_str(), known)
+            .map_or_else(|| "add it there".to_owned(), |near| format!("did you mean `{near}`?"));
+        let message = format!("{service} is not among the services and secrets of the options: {hint}");
         Self::of(service.clone(), ErrorKind::ConfigInvalid, message)
     }
 
@@ -345,6 +366,22 @@ impl Serialize for Error {
         object.serialize_field("violations", violations)?;
         object.serialize_field("errors", errors)?;
         object.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Whether it is retryable follows from the code.
+        #[derive(Deserialize)]
+        struct Document {
+            code: ErrorKind,
+            service: Option<ServiceId>,
+            message: String,
+            violations: Vec<Violation>,
+            errors: Vec<Error>,
+        }
+        let Document { code: kind, service, message, violations, errors } = Document::deserialize(deserializer)?;
+        Ok(Self(Arc::new(Details { kind, service, message, violations, errors })))
     }
 }
 

@@ -4,6 +4,7 @@
 extern crate self as permisos_secrets;
 
 mod connection;
+mod documents;
 #[cfg(any(feature = "redis", feature = "sqlx", feature = "tokio-postgres"))]
 mod drivers;
 mod engine;
@@ -12,8 +13,6 @@ mod name;
 mod operator;
 mod option_table;
 mod options;
-#[cfg(feature = "parts")]
-mod parts;
 mod policy;
 mod reader;
 pub mod schema;
@@ -24,6 +23,7 @@ mod time;
 mod variables;
 
 pub use connection::Connection;
+pub use documents::{Setup, VariableName, document};
 pub use engine::event::{Event, EventKind};
 pub use engine::health::{FetchCount, Health, ServiceHealth, Status};
 pub use engine::metric::{Metric, Sample};

@@ -45,6 +45,12 @@ impl fmt::Display for Environment {
     }
 }
 
+impl<'de> Deserialize<'de> for Environment {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// A secret's name: 1 to 512 characters of `A-Za-z0-9/_+=.@-`
 /// ([CreateSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html)).
 #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]

@@ -72,7 +72,8 @@ pub enum SourceKind {
 }
 
 /// The sealed snapshot: a file that the driver encrypts to an age identity.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SnapshotFile {
     /// Where the driver writes it.
     pub path: String,
@@ -171,7 +172,8 @@ impl Options {
         })
     }
 
-    /// The names of the variables to ask the environment for, before the options are checked.
+    /// The names of the variables to ask the environment for, before the options are checked: those of the services and
+    /// secrets that they ask for, and those that steer the engine.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
         let mut problems = Problems {
             violations: vec![],
@@ -180,8 +182,10 @@ impl Options {
             forbids_placeholders: false,
             is_custom: false,
         };
-        let custom = read_custom(&mut Fields::new(options, &mut problems));
-        Variables::known(&custom).into_iter().map(str::to_owned).collect()
+        let mut fields = Fields::new(options, &mut problems);
+        let (custom, services) = (read_custom(&mut fields), read_services(&mut fields));
+        let definitions = services.iter().map(|service| service.definition()).chain(&custom);
+        Variables::named_by(definitions).into_iter().map(str::to_owned).collect()
     }
 
     /// Of these names, those that a missing variable may be called instead: for a host that hands in no others.

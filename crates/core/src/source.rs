@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ErrorKind;
 use crate::name::SecretId;
 use crate::service::ServiceId;
-use crate::time::UnixTime;
+use crate::time::{UnixTime, maybe_in_milliseconds};
 
 /// Fetches what the engine asks for. Answers every request with an outcome; a failure is an outcome, not an error.
 ///
@@ -29,7 +29,7 @@ pub trait Source: Send + Sync + 'static {
 pub struct FetchId(pub u64);
 
 /// Everything that is due at one moment: one batch for the driver's source.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Fetch {
     /// Goes back with what was fetched.
     pub id: FetchId,
@@ -38,7 +38,7 @@ pub struct Fetch {
 }
 
 /// One secret to fetch.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// Whose secret it is.
@@ -75,70 +75,37 @@ impl Stage {
 
 /// What a source brings back: an outcome for each request, and the calls that it took.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
 pub struct Fetched {
     /// The fetch it answers.
     pub id: FetchId,
     /// An outcome for each request, in any order. A request without one counts as unavailable.
-    #[serde(default)]
     pub outcomes: Vec<Outcome>,
     /// The calls made, for the counters.
-    #[serde(default)]
     pub calls: Vec<Call>,
 }
 
 /// What became of one request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// Whose secret it is.
     pub service: ServiceId,
     /// The version asked for.
-    #[serde(default = "current")]
     pub stage: Stage,
     /// The payload or the failure.
-    #[serde(flatten, with = "outcome_result")]
     pub result: Result<Payload, Failure>,
 }
 
-fn current() -> Stage {
-    Stage::Current
-}
-
-mod outcome_result {
-    use serde::{Deserialize, Deserializer};
-
-    use super::{Failure, Payload};
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    enum Either {
-        Failure(Failure),
-        Payload(Payload),
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Result<Payload, Failure>, D::Error> {
-        Ok(match Either::deserialize(deserializer)? {
-            Either::Failure(failure) => Err(failure),
-            Either::Payload(payload) => Ok(payload),
-        })
-    }
-}
-
 /// A secret's value as stored, not yet read.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone)]
 pub struct Payload {
     /// The text; `None` for a binary secret.
-    #[serde(default, deserialize_with = "secret_text")]
     pub text: Option<SecretString>,
     /// The version's id.
     pub version_id: String,
     /// When the version was made, by Secrets Manager's clock, in milliseconds since 1970.
-    #[serde(default)]
     pub created_at: Option<UnixTime>,
     /// The region that answered.
-    #[serde(default)]
     pub region: Option<String>,
 }
 
@@ -154,39 +121,29 @@ impl fmt::Debug for Payload {
     }
 }
 
-fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(Into::into))
-}
-
 /// Why a secret could not be fetched. The message must hold no value: it is the source's own words, not the server's.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// What kind of error it is.
     #[serde(rename = "code")]
     pub kind: ErrorKind,
     /// What was tried and what happened; the engine adds what to do.
-    #[serde(default)]
     pub message: String,
     /// The server asked to wait so long, in milliseconds in JSON.
-    #[serde(default, rename = "retryAfterMs", deserialize_with = "duration")]
+    #[serde(rename = "retryAfterMs", with = "maybe_in_milliseconds")]
     pub retry_after: Option<Duration>,
 }
 
-fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-}
-
 /// One call to a server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Call {
     /// Which operation.
     pub operation: Operation,
     /// How it failed, if it did.
-    #[serde(default)]
     pub error: Option<ErrorKind>,
     /// How long it took, in milliseconds in JSON.
-    #[serde(default, rename = "durationMs", deserialize_with = "duration")]
+    #[serde(rename = "durationMs", with = "maybe_in_milliseconds")]
     pub duration: Option<Duration>,
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Add;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// How often a driver has to look at the clocks while a fetch is under way.
 pub(crate) const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,15 +81,32 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 }
 
 /// A duration in JSON, where its name ends in `Ms`.
-pub(crate) fn in_milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    milliseconds(*duration).serialize(serializer)
+pub(crate) mod in_milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        super::milliseconds(*duration).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 /// The same of one that may be missing.
-#[expect(clippy::ref_option, reason = "what serde calls")]
-pub(crate) fn maybe_in_milliseconds<S: Serializer>(
-    duration: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    duration.map(milliseconds).serialize(serializer)
+pub(crate) mod maybe_in_milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "what serde calls")]
+    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.map(super::milliseconds).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map(Duration::from_millis))
+    }
 }

@@ -59,6 +59,16 @@ impl Variables {
         self.files.get(variable)?.as_deref()
     }
 
+    /// Whether a file that a variable, a URL or an option names was looked for.
+    pub(crate) fn has_file(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// The names of variables whose values are not kept.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(String::as_str)
+    }
+
     /// What is set and most likely means this variable, which is not.
     pub(crate) fn near(&self, variable: &str) -> Option<&str> {
         near(variable, self.others.iter().map(String::as_str))

@@ -36,7 +36,11 @@ fn main() {
     let (database, now) = (ServiceId::from(Service::Database), Timestamp(0));
     let variables = HashMap::from([("DATABASE_URL".to_owned(), "postgresql://app:secret@db/permisos".to_owned())]);
     let options = |source: &str| -> Map<String, Value> {
-        let options = [("environment", "development".into()), ("source", source.into()), ("startedAt", 0.into())];
+        let options = [
+            ("environment", "development".into()),
+            ("source", source.into()),
+            ("startedAt", 1_790_000_000_000_u64.into()),
+        ];
         let services = [("seed", 7.into()), ("services", vec!["database"].into())];
         options.into_iter().chain(services).map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect()
     };
@@ -51,7 +55,10 @@ fn main() {
         ("a read, native", median(10_000, || drop(black_box(native.database().unwrap())))),
         ("a read, published by the component", median(10_000, || drop(black_box(sandboxed.database().unwrap())))),
         ("the same, as a snapshot", median(10_000, || drop(black_box(snapshot.config(now).unwrap())))),
-        ("a typed read through the component", median(1_000, || drop(black_box(engine.read(&database, now).unwrap())))),
+        (
+            "a read through the component, as JSON",
+            median(1_000, || drop(black_box(engine.read(&database, now).unwrap()))),
+        ),
         ("an instance from the pool", median(100, || sandbox.instantiate().unwrap())),
         (
             "an engine opened in the sandbox",

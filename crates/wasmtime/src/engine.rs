@@ -1,44 +1,43 @@
 //! The engine in its sandbox, driven by the client like core's own.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs;
+use std::collections::{HashMap, VecDeque};
+use std::{fmt, fs};
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use permisos_secrets_core::{
-    Connection, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId, ServiceState,
-    SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
+    Connection, Engine, Event, Fetch, FetchId, Fetched, Health, Options, Read, Refresh, Request, ServiceId,
+    ServiceState, SnapshotFile, SourceKind, Stage, Status, Timestamp, UnixTime, Variables,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use wasmtime::component::ResourceAny;
-use wasmtime::{Store, Trap};
-use zeroize::{Zeroize, Zeroizing};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use zeroize::Zeroizing;
 
-use crate::bindings::exports::permisos::secrets::engine::{self as wit, GuestEngine};
+use crate::bindings::exports::permisos::secrets::engine::GuestEngine;
 use crate::bindings::{Hosted, HostedPre};
-use crate::convert::{self, FromWit, IntoWit};
 use crate::limits::{self, Bounds, Limits};
 
 /// An engine in a sandbox. If the component traps or passes a bound, the host ends it and releases its memory: readers keep
 /// what it published last, and every other call returns `Unavailable` with the reason.
+///
+/// What the host does for it follows from the options, which the host reads itself: where to connect, which secrets to
+/// fetch, which variables it hands in. A component of other code gains nothing there.
 pub struct SandboxedEngine {
     sandbox: Result<Running, Error>,
-    source: SourceKind,
-    connection: Connection,
-    snapshot_file: Option<SnapshotFile>,
-    services: Vec<ServiceId>,
+    options: Options,
     /// The latest of each service: their reads are counted here, where they happen.
-    snapshots: HashMap<ServiceId, ServiceState>,
+    states: HashMap<ServiceId, ServiceState>,
     /// The fetches under way.
     flights: HashMap<FetchId, Vec<(ServiceId, Stage)>>,
     /// The last health that the component reported, for when it is gone.
     last_health: Health,
-    /// Once closed: the changes and events that are still to be delivered.
     closed: Option<Closed>,
 }
 
-/// What remains of an engine that was closed, whose component is gone.
+/// Answers once the component is gone: core's own engine, closed, after the events that are still to be delivered.
 struct Closed {
-    changed: BTreeSet<ServiceId>,
+    engine: Engine,
     events: VecDeque<Event>,
 }
 
@@ -57,49 +56,46 @@ impl SandboxedEngine {
         options: &Map<String, Value>,
         variables: &HashMap<String, String>,
     ) -> Result<Self, Error> {
-        let text = Zeroizing::new(serde_json::to_string(options).unwrap_or_default());
+        let (parsed, variables) = look_up(options, variables)?;
+        let mut document = options.clone();
+        document.remove("startedAt");
+        document.remove("seed");
+        let document = Zeroizing::new(serde_json::to_string(&document).unwrap_or_default());
+        let variables = variables.expose_json();
+        for (what, text) in [("options", &document), ("variables", &variables)] {
+            limits.admit(what, text.len())?;
+        }
         let mut store = Store::new(component.engine(), limits.memory_limits());
         store.limiter(|bounds| bounds);
         store.set_hostcall_fuel(limits.memory);
         limits.refuel(&mut store).map_err(|error| failed(&error))?;
         let component = component.instantiate(&mut store).map_err(|error| failed(&error))?;
-        let exports = component.permisos_secrets_engine();
-        let names = exports.call_variable_names(&mut store, &text).map_err(|error| failed(&error))?;
-        let mut found = look_up(names, options, variables);
-        let opened = exports.engine().call_open(&mut store, &text, &found);
-        wipe(&mut found);
-        let engine = opened.map_err(|error| failed(&error))?.map_err(Error::from_wit)?;
+        #[expect(clippy::cast_precision_loss, reason = "the component refuses what is not exact")]
+        let (started_at, seed) = (parsed.started_at.0 as f64, parsed.seed as f64);
+        let engine = component.permisos_secrets_engine().engine();
+        let engine = engine.call_open(&mut store, &document, &variables, started_at, seed);
+        let engine = engine.map_err(|error| failed(&error))?.map_err(refused)?;
         let mut running = Running { store, component, engine, limits };
-        let source = running.call(|engine, store, this| engine.call_source(store, this))?;
-        let connection = running.call(|engine, store, this| engine.call_connection(store, this))?;
-        let snapshot_file = running.call(|engine, store, this| engine.call_snapshot_file(store, this))?;
-        let services = running.call(|engine, store, this| engine.call_services(store, this))?;
-        let health = running.call(|engine, store, this| engine.call_health(store, this, 0))?;
-        let services: Vec<_> = services.into_iter().map(ServiceId::from_wit).collect();
-        let empty = |service: &ServiceId| (service.clone(), ServiceState::empty(service.clone()));
+        let health = running.call(|engine, store, this| engine.call_health(store, this, 0.0))?;
+        let empty = |service: ServiceId| (service.clone(), ServiceState::empty(service));
         Ok(Self {
-            source: SourceKind::from_wit(source),
-            connection: Connection::from_wit(connection),
-            snapshot_file: snapshot_file.map(SnapshotFile::from_wit),
-            snapshots: services.iter().map(empty).collect(),
-            services,
+            states: parsed.service_ids().map(empty).collect(),
+            options: parsed,
             flights: HashMap::new(),
-            last_health: convert::health(health)?,
+            last_health: read_document("its health", &health)?,
             closed: None,
             sandbox: Ok(running),
         })
     }
 
-    /// Answers a read inside the sandbox. [`Secrets`](permisos_secrets::Secrets) answer from the last snapshot, without a
-    /// call.
-    pub fn read(&mut self, service: &ServiceId, now: Timestamp) -> Result<Read, Error> {
-        if self.closed.is_some() {
-            return self.snapshots.get(service).ok_or_else(|| Error::not_configured(service))?.read(now);
+    /// Answers a read inside the sandbox, as the document `read` **with its secret values**.
+    /// [`Secrets`](permisos_secrets::Secrets) answer from the last state, without a call.
+    pub fn read(&mut self, service: &ServiceId, now: Timestamp) -> Result<Zeroizing<String>, Error> {
+        if let Some(Closed { engine, .. }) = &self.closed {
+            return engine.read(service, now).map(|read| Read::expose_json(&Ok(read)));
         }
-        let id = service.clone().into_wit();
-        let read = self.call(|engine, store, this| engine.call_read(store, this, &id, now.0))?;
-        let read = convert::read(service, read.map_err(Error::from_wit)?);
-        self.or_end(read)
+        let read = self.call(|engine, store, this| engine.call_read(store, this, service.as_str(), number(now)))?;
+        read.map(Zeroizing::new).map_err(refused)
     }
 
     fn call<T>(
@@ -128,17 +124,20 @@ impl SandboxedEngine {
         answer
     }
 
-    /// Notes what is fetched from now on. The engine never asks for the same version twice at once: a component that did
-    /// could have its host fetch without bound.
+    /// Notes what is fetched from now on. The engine asks for the secrets of its options, and never for the same version
+    /// twice at once: a component that did could have its host fetch any secret, or without bound.
     fn depart(&mut self, fetch: Fetch) -> Result<Fetch, Error> {
         let asked: Vec<_> = fetch.requests.iter().map(|Request { service, stage, .. }| (service, *stage)).collect();
         let is_under_way = |(service, stage): &(&ServiceId, Stage)| {
             self.flights.values().flatten().any(|(other, at)| (&other, at) == (service, stage))
         };
+        let is_another = |request: &Request| self.options.secret_ids.get(&request.service) != Some(&request.secret_id);
         let what = if asked.is_empty() {
             "a fetch of nothing"
-        } else if asked.iter().any(|(service, _)| !self.snapshots.contains_key(service)) {
+        } else if asked.iter().any(|(service, _)| !self.states.contains_key(service)) {
             "a fetch for a service that is not among its own"
+        } else if fetch.requests.iter().any(is_another) {
+            "a fetch of another secret than that of its service"
         } else if self.flights.contains_key(&fetch.id)
             || asked.iter().any(is_under_way)
             || asked.iter().enumerate().any(|(index, request)| asked[..index].contains(request))
@@ -149,13 +148,35 @@ impl SandboxedEngine {
             self.flights.insert(fetch.id, asked);
             return Ok(fetch);
         };
-        Err(convert::unusable(what))
+        Err(unusable(what))
     }
 
-    /// The state of every service once closed.
-    fn closed(&self, service: &ServiceId) -> Error {
-        let is_known = self.snapshots.contains_key(service);
-        if is_known { Error::closed(service) } else { Error::not_configured(service) }
+    /// Asks the component how it is; once it is gone, everything is unavailable.
+    fn update_health(&mut self, now: Timestamp) {
+        let health = self.call(|engine, store, this| engine.call_health(store, this, number(now)));
+        let health = health.and_then(|health| read_document("its health", &health));
+        match self.or_end(health) {
+            Ok(health) => self.last_health = health,
+            Err(error) => {
+                self.last_health.status = Status::Unavailable;
+                for service in &mut self.last_health.services {
+                    service.status = Status::Unavailable;
+                    service.last_error = Some(error.kind());
+                    service.last_error_message = Some(error.to_string());
+                    service.next_refresh = None;
+                }
+            }
+        }
+    }
+
+    /// The next state of a service. Fails on the config of another one: readers rely on the pair.
+    fn adopt(&mut self, service: &ServiceId, state: Option<&str>) -> Result<Option<ServiceState>, Error> {
+        let (Some(last), Some(state)) = (self.states.get(service), state) else { return Ok(None) };
+        let definition = self.options.definition(service);
+        let next = definition.and_then(|definition| last.succeeded_by(definition, state));
+        let next = next.ok_or_else(|| unusable("a state that is none of its service"))?;
+        self.states.insert(service.clone(), next.clone());
+        Ok(Some(next))
     }
 }
 
@@ -189,204 +210,210 @@ impl Running {
 
 impl DrivenEngine for SandboxedEngine {
     fn source(&self) -> SourceKind {
-        self.source
+        self.options.source
     }
 
     fn connection(&self) -> &Connection {
-        &self.connection
+        &self.options.connection
     }
 
     fn snapshot_file(&self) -> Option<&SnapshotFile> {
-        self.snapshot_file.as_ref()
+        self.options.snapshot.as_ref()
     }
 
     fn services(&self) -> Vec<ServiceId> {
-        self.services.clone()
+        self.options.service_ids().collect()
     }
 
-    fn handle_clock(&mut self, now: Timestamp, wall: UnixTime) {
-        let _ = self.call(|engine, store, this| engine.call_handle_clock(store, this, now.0, wall.0));
+    fn handle_clock(&mut self, now: Timestamp, UnixTime(wall): UnixTime) {
+        let wall = number(Timestamp(wall));
+        let _ = self.call(|engine, store, this| engine.call_handle_clock(store, this, number(now), wall));
     }
 
     fn poll_fetch(&mut self, now: Timestamp) -> Option<Fetch> {
-        let fetch = self.call(|engine, store, this| engine.call_poll_fetch(store, this, now.0)).ok()??;
-        let fetch = convert::fetch(fetch).and_then(|fetch| self.depart(fetch));
+        let fetch = self.call(|engine, store, this| engine.call_poll_fetch(store, this, number(now))).ok()??;
+        let fetch = read_document("a fetch", &fetch).and_then(|fetch| self.depart(fetch));
         self.or_end(fetch).ok()
     }
 
     fn handle_fetched(&mut self, now: Timestamp, fetched: Fetched) {
         self.flights.remove(&fetched.id);
-        let mut fetched = fetched.into_wit();
+        let fetched = fetched.expose_json();
         // A component that fails is ended; the next call returns the reason.
-        let _ = self.call(|engine, store, this| engine.call_handle_fetched(store, this, now.0, &fetched));
-        for payload in fetched.outcomes.iter_mut().filter_map(|outcome| outcome.result.as_mut().ok()) {
-            payload.text.zeroize();
-        }
+        let taken = self.call(|engine, store, this| engine.call_handle_fetched(store, this, number(now), &fetched));
+        let _ = self.or_end(taken.and_then(|taken| taken.map_err(refused)));
     }
 
     fn poll_timeout(&mut self) -> Option<Timestamp> {
-        self.call(|engine, store, this| engine.call_poll_timeout(store, this)).ok()?.map(Timestamp)
+        self.call(|engine, store, this| engine.call_poll_timeout(store, this)).ok()?.map(Timestamp::from)
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        if let Some(closed) = &mut self.closed {
-            return closed.events.pop_front();
+        if let Some(Closed { engine, events }) = &mut self.closed {
+            return events.pop_front().or_else(|| engine.poll_event());
         }
-        self.follow(|engine, store, this| engine.call_poll_event(store, this)).ok()?.map(Event::from_wit)
+        let event = self.follow(|engine, store, this| engine.call_poll_event(store, this)).ok()??;
+        let event = read_document("an event", &event);
+        self.or_end(event).ok()
     }
 
     fn poll_changed(&mut self) -> Option<ServiceId> {
-        if let Some(closed) = &mut self.closed {
-            return closed.changed.pop_first();
+        if let Some(Closed { engine, .. }) = &mut self.closed {
+            return engine.poll_changed();
         }
-        self.follow(|engine, store, this| engine.call_poll_changed(store, this)).ok()?.map(ServiceId::from_wit)
+        self.follow(|engine, store, this| engine.call_poll_changed(store, this)).ok()?.map(ServiceId::from)
     }
 
     fn state(&mut self, service: &ServiceId) -> Option<ServiceState> {
-        let last = self.snapshots.get(service)?.clone();
-        let id = service.clone().into_wit();
-        let answer = self.follow(|engine, store, this| engine.call_snapshot(store, this, &id));
-        let snapshot = answer.and_then(|snapshot| snapshot.map(|it| convert::snapshot(it, &last)).transpose());
-        match self.or_end(snapshot) {
-            Ok(snapshot) => {
-                let snapshot = snapshot?;
-                self.snapshots.insert(service.clone(), snapshot.clone());
-                Some(snapshot)
-            }
-            Err(_) => Some(last),
+        if self.closed.is_some() {
+            return self.states.get(service).cloned();
         }
+        let state = self.follow(|engine, store, this| engine.call_state(store, this, service.as_str()));
+        let state =
+            state.and_then(|state| self.adopt(service, state.map(Zeroizing::new).as_ref().map(|it| it.as_str())));
+        self.or_end(state).unwrap_or_else(|_| self.states.get(service).cloned())
     }
 
     fn loaded(&mut self, now: Timestamp) -> Option<Result<(), Error>> {
-        if self.closed.is_some() {
-            let required = self.services.iter();
-            return Some(Error::several(required.map(Error::closed).collect()).map_or(Ok(()), Err));
+        if let Some(Closed { engine, .. }) = &self.closed {
+            return engine.loaded(now);
         }
-        let loaded = self.call(|engine, store, this| engine.call_loaded(store, this, now.0));
-        settled(loaded)
+        ended(self.call(|engine, store, this| engine.call_loaded(store, this, number(now))))
     }
 
     fn refresh(&mut self, service: &ServiceId, now: Timestamp) -> Result<Refresh, Error> {
-        if self.closed.is_some() {
-            let is_known = self.snapshots.contains_key(service);
-            return if is_known { Ok(Refresh::Current) } else { Err(Error::not_configured(service)) };
+        if let Some(Closed { engine, .. }) = &mut self.closed {
+            return engine.refresh(service, now);
         }
-        let id = service.clone().into_wit();
-        let refresh = self.call(|engine, store, this| engine.call_refresh(store, this, &id, now.0))?;
-        refresh.map(Refresh::from_wit).map_err(Error::from_wit)
+        let refresh =
+            self.call(|engine, store, this| engine.call_refresh(store, this, service.as_str(), number(now)))?;
+        let named = |text: &str| Refresh::ALL.into_iter().find(|refresh| refresh.as_str() == text);
+        let refresh = refresh.map_err(refused)?;
+        self.or_end(named(&refresh).ok_or_else(|| unusable("an outcome of a refresh that is none")))
     }
 
     fn refreshed(&mut self, service: &ServiceId) -> Option<Result<(), Error>> {
-        if self.closed.is_some() {
-            return Some(Err(self.closed(service)));
+        if let Some(Closed { engine, .. }) = &self.closed {
+            return engine.refreshed(service);
         }
-        let id = service.clone().into_wit();
-        settled(self.call(|engine, store, this| engine.call_refreshed(store, this, &id)))
+        ended(self.call(|engine, store, this| engine.call_refreshed(store, this, service.as_str())))
     }
 
     fn restore(&mut self, now: Timestamp, text: &str) {
-        let _ = self.call(|engine, store, this| engine.call_restore(store, this, now.0, text));
+        let _ = self.call(|engine, store, this| engine.call_restore(store, this, number(now), text));
     }
 
     fn refuse_snapshot(&mut self, now: Timestamp, message: &str) {
-        let _ = self.call(|engine, store, this| engine.call_refuse_snapshot(store, this, now.0, message));
+        let _ = self.call(|engine, store, this| engine.call_refuse_snapshot(store, this, number(now), message));
     }
 
     fn poll_seal(&mut self, now: Timestamp) -> Option<Zeroizing<String>> {
-        self.call(|engine, store, this| engine.call_poll_seal(store, this, now.0)).ok()?.map(Zeroizing::new)
+        self.call(|engine, store, this| engine.call_poll_seal(store, this, number(now))).ok()?.map(Zeroizing::new)
     }
 
     fn health(&mut self, now: Timestamp) -> Health {
-        let health = self.call(|engine, store, this| engine.call_health(store, this, now.0));
-        let health = health.and_then(convert::health);
-        match self.or_end(health) {
-            Ok(health) => self.last_health = health,
-            Err(_) if self.closed.is_some() => {}
-            Err(error) => {
-                self.last_health.status = Status::Unavailable;
-                for service in &mut self.last_health.services {
-                    service.status = Status::Unavailable;
-                    service.last_error = Some(error.kind());
-                    service.last_error_message = Some(error.to_string());
-                    service.next_refresh = None;
-                }
+        let mut health = if let Some(Closed { engine, .. }) = &self.closed {
+            Health { fetches: self.last_health.fetches.clone(), ..engine.health(now) }
+        } else {
+            self.update_health(now);
+            self.last_health.clone()
+        };
+        for service in &mut health.services {
+            if let Some(state) = self.states.get(&service.service) {
+                service.reads = state.reads();
             }
         }
-        for service in &mut self.last_health.services {
-            if let Some(snapshot) = self.snapshots.get(&service.service) {
-                service.reads = snapshot.reads();
-            }
-        }
-        self.last_health.clone()
+        health
     }
 
     /// Forgets every value and releases the component's memory at once, whatever the component answers.
     fn close(&mut self) {
-        let changed = self.services.iter().cloned().collect();
-        if let Some(closed) = &mut self.closed {
-            closed.changed = changed;
-            return;
+        if let Some(Closed { engine, .. }) = &mut self.closed {
+            return engine.close();
         }
         let _ = self.call(|engine, store, this| engine.call_close(store, this));
         let events = std::iter::from_fn(|| self.poll_event()).collect();
-        // Without a value there is no age: the time does not matter.
-        self.health(Timestamp(0));
-        for service in &mut self.last_health.services {
-            service.origin = None;
-            service.freshness = None;
-            service.age = None;
-            service.version_id = None;
-            service.version_age = None;
-            service.region = None;
-            service.next_refresh = None;
-            service.last_error = Some(ErrorKind::NotReady);
-            service.last_error_message = Some(Error::closed(&service.service).to_string());
-        }
-        for (service, snapshot) in &mut self.snapshots {
-            *snapshot = snapshot.succeeded_by(None, None, Some(Error::closed(service)));
+        // For the calls made so far: the time does not matter.
+        self.update_health(Timestamp(0));
+        let mut engine = Engine::new(self.options.clone(), Variables::default());
+        engine.close();
+        // Those of its start, which was long ago.
+        while engine.poll_event().is_some() {}
+        for service in self.services() {
+            let state = engine.state(&service).map(|state| state.expose_json());
+            let _ = self.adopt(&service, state.as_ref().map(|it| it.as_str()));
         }
         self.sandbox = Err(Error::new(ErrorKind::NotReady, "the secrets are closed; load them again"));
-        self.closed = Some(Closed { changed, events });
+        self.closed = Some(Closed { engine, events });
     }
 }
 
-/// What the component asks for and the environment has, of what core's engine would ask for: it chooses neither another
-/// variable nor which of them are read as files.
-fn look_up(
-    asked: Vec<wit::VariableName>,
-    options: &Map<String, Value>,
-    variables: &HashMap<String, String>,
-) -> Vec<wit::Variable> {
-    let asked: BTreeSet<String> = asked.into_iter().map(|wit::VariableName { name, names_file: _ }| name).collect();
-    let known: BTreeSet<String> = Options::variable_names(options).into_iter().collect();
-    let variable = |name: &String| {
-        let value = variables.get(name)?.clone();
-        let file = Variables::names_file(name).then(|| fs::read_to_string(&value).ok()).flatten();
-        Some(wit::Variable { name: name.clone(), value, file })
-    };
-    // Of those that a missing variable may be called instead it gets the names alone.
-    let set = variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str());
-    let named = |name: &str| wit::Variable { name: name.to_owned(), value: String::new(), file: None };
-    let near = Options::near_names(options, set).into_iter().map(named);
-    known.intersection(&asked).filter_map(variable).chain(near).collect()
-}
-
-fn wipe(variables: &mut [wit::Variable]) {
-    for wit::Variable { name: _, value, file } in variables {
-        value.zeroize();
-        file.zeroize();
+impl fmt::Debug for SandboxedEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.closed.is_some() {
+            "closed"
+        } else if self.sandbox.is_ok() {
+            "running"
+        } else {
+            "ended"
+        };
+        f.debug_struct("SandboxedEngine").field("state", &state).finish_non_exhaustive()
     }
 }
 
-fn settled(answer: Result<Option<Result<(), wit::Error>>, Error>) -> Option<Result<(), Error>> {
+/// The options as this very program reads them, and those of the variables that their services and secrets name, with the
+/// texts of files.
+fn look_up(options: &Map<String, Value>, variables: &HashMap<String, String>) -> Result<(Options, Variables), Error> {
+    let asked = Options::variable_names(options);
+    let set = asked.iter().filter_map(|name| Some((name.as_str(), variables.get(name)?.as_str())));
+    // Of those that a missing variable may be called instead the component gets the names alone.
+    let given = variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str());
+    let near = Options::near_names(options, given).into_iter().map(|name| (name, ""));
+    let (options, mut found) = Options::parse(options, set.chain(near))?;
+    for (name, path) in found.files() {
+        found = found.with_file(name, fs::read_to_string(path).ok());
+    }
+    Ok((options, found))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+fn number(Timestamp(at): Timestamp) -> f64 {
+    at as f64
+}
+
+fn read_document<T: DeserializeOwned>(what: &str, document: &str) -> Result<T, Error> {
+    serde_json::from_str(document).map_err(|_| unusable(&format!("{what} that is none")))
+}
+
+/// The component's own error.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` passes")]
+fn refused(document: String) -> Error {
+    read_document("an error", &document).unwrap_or_else(|error| error)
+}
+
+fn ended(answer: Result<Result<bool, String>, Error>) -> Option<Result<(), Error>> {
     match answer {
-        Ok(answer) => answer.map(|result| result.map_err(Error::from_wit)),
+        Ok(Ok(false)) => None,
+        Ok(Ok(true)) => Some(Ok(())),
+        Ok(Err(error)) => Some(Err(refused(error))),
         Err(error) => Some(Err(error)),
     }
 }
 
+/// The component is ended for it.
+fn unusable(what: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the component that holds the engine answers nonsense: {what}"))
+}
+
 /// The trap without the rest of wasmtime's error, which holds addresses and names of functions.
 fn failed(error: &wasmtime::Error) -> Error {
+    if error.is::<PoolConcurrencyLimitError>() {
+        let message = format!(
+            "this sandbox runs as many engines as it can, {}: close one, or compile another Sandbox",
+            limits::INSTANCES
+        );
+        return Error::new(ErrorKind::Unavailable, message);
+    }
     let why = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => "it did not end within its limit of work".to_owned(),
         Some(trap) => trap.to_string(),
@@ -403,33 +430,31 @@ fn failed(error: &wasmtime::Error) -> Error {
 mod tests {
     use super::*;
 
+    /// Those of the services asked for, whatever the component would like.
     #[test]
-    fn a_component_gets_the_variables_of_the_engine_and_no_other() {
+    fn a_component_gets_the_variables_that_the_options_ask_for_and_no_other() {
         let file = tempfile::NamedTempFile::new().expect("the temporary folder is writable");
         fs::write(&file, "text").expect("the temporary folder is writable");
         let path = file.path().display().to_string();
-        let set = [("AWS_SECRET_ACCESS_KEY", "key"), ("DB_HOST", &path), ("RDS_CA_CERT_PATH", &path), ("TOKEN", "t")];
-        let variables = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let ask = |options: Value, names: &[(&str, bool)]| {
-            let name = |&(name, names_file): &(&str, bool)| wit::VariableName { name: name.to_owned(), names_file };
-            let options = options.as_object().cloned().unwrap_or_default();
-            let found = look_up(names.iter().map(name).collect(), &options, &variables);
-            found.into_iter().map(|wit::Variable { name, file, .. }| (name, file)).collect::<Vec<_>>()
-        };
-        let greedy = [
-            ("AWS_SECRET_ACCESS_KEY", false),
-            ("AWS_SECRET_ACCESS_KEY", true),
-            ("DB_HOST", true),
-            ("DB_HOST", true),
-            ("RDS_CA_CERT_PATH", false),
-            ("TOKEN", true),
+        let set = [
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+            ("DB_HOST", "db"),
+            ("RDS_CA_CERT_PATH", &path),
+            ("REDIS_URL", "redis://cache"),
+            ("TOKEN", "t"),
         ];
-        let (host, ca) = (("DB_HOST".to_owned(), None), ("RDS_CA_CERT_PATH".to_owned(), Some("text".to_owned())));
-        let none = serde_json::json!({});
-        assert_eq!(ask(none.clone(), &greedy), [host.clone(), ca.clone()]);
-        assert_eq!(ask(none, &[]), []);
-        let custom =
-            serde_json::json!({ "secrets": [{ "id": "a/b", "fields": { "token": { "variable": "TOKEN" } } }] });
-        assert_eq!(ask(custom, &greedy), [host, ca, ("TOKEN".to_owned(), None)]);
+        let variables = set.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let handed_in = |options: Value| {
+            let options = options.as_object().cloned().unwrap_or_default();
+            let (_, found) = look_up(&options, &variables).expect("the options are valid");
+            found.expose_json().to_string()
+        };
+        let database = format!(r#""DB_HOST":"db","RDS_CA_CERT_PATH":{{"path":"{path}","text":"text"}}"#);
+        let options = serde_json::json!({ "services": ["database"] });
+        assert_eq!(handed_in(options), format!("{{{database}}}"));
+        assert_eq!(handed_in(serde_json::json!({})), format!(r#"{{{database},"REDIS_URL":"redis://cache"}}"#));
+        let fields = serde_json::json!({ "token": { "variable": "TOKEN" } });
+        let custom = serde_json::json!({ "services": [], "secrets": [{ "id": "a/b", "fields": fields }] });
+        assert_eq!(handed_in(custom), r#"{"TOKEN":"t"}"#);
     }
 }

@@ -1,39 +1,48 @@
 //! Secrets for guests: what applications compiled to components import.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use permisos_secrets::{Config, Error, ErrorKind, Secrets, Service, ServiceId};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use wasmtime::StoreLimits;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
-use crate::bindings::permisos::secrets::{config, types};
+use crate::bindings::permisos::secrets::config;
 use crate::bindings::wasi::config::store as wasi_config;
 use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
-use crate::convert::{IntoWit, ToWit};
-use crate::limits::CALL;
+use crate::convert::ToWit;
+use crate::limits::{Bounds, CALL};
 
 /// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
 pub struct SecretsCtx {
     secrets: Secrets,
     granted: BTreeSet<ServiceId>,
     handles: ResourceTable,
-    /// The guest's bound of memory; [`Limits::hold`](crate::Limits::hold) sets it.
-    pub(crate) bounds: StoreLimits,
+    /// The guest's bounds; [`Limits::hold`](crate::Limits::hold) sets them.
+    pub(crate) bounds: Option<Bounds>,
     /// The host's work for the guest, in units of fuel, until the guest has paid for it.
     pub(crate) work: u64,
+    /// How deep the host is in calls: of the guest, and of the guest's memory to grow meanwhile.
+    pub(crate) depth: u32,
 }
 
 impl SecretsCtx {
-    /// Grants these services and custom secrets to the guest, and no other.
-    pub fn new(secrets: Secrets, granted: impl IntoIterator<Item = impl Into<ServiceId>>) -> Self {
-        let granted = granted.into_iter().map(Into::into).collect();
-        Self { secrets, granted, handles: ResourceTable::new(), bounds: StoreLimits::default(), work: 0 }
+    /// Grants these services and custom secrets to the guest, and no other. Fails for one that the secrets do not have.
+    pub fn new(secrets: Secrets, granted: impl IntoIterator<Item = impl Into<ServiceId>>) -> Result<Self, Error> {
+        let granted: BTreeSet<ServiceId> = granted.into_iter().map(Into::into).collect();
+        let known = secrets.services();
+        if let Some(unknown) = granted.iter().find(|service| !known.contains(service)) {
+            return Err(Error::not_among(unknown, known.iter().map(ServiceId::as_str)));
+        }
+        Ok(Self { secrets, granted, handles: ResourceTable::new(), bounds: None, work: 0, depth: 0 })
     }
 
     fn config(&mut self, service: &ServiceId) -> Result<Config, Error> {
         self.work = self.work.saturating_add(CALL);
+        if self.bounds.is_none() {
+            return Err(Error::new(ErrorKind::ConfigInvalid, UNHELD));
+        }
         if !self.granted.contains(service) {
             let message = format!("{service} is not granted to this guest: its host grants it in SecretsCtx::new");
             return Err(Error::of(service.clone(), ErrorKind::AccessDenied, message));
@@ -55,6 +64,25 @@ impl SecretsCtx {
     }
 }
 
+/// What its host forgot.
+const UNHELD: &str = "the guest's store is not held to any limits: its host makes it by Limits::store, or calls \
+                      Limits::hold before it instantiates the guest";
+
+impl fmt::Debug for SecretsCtx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretsCtx").field("granted", &self.granted).finish_non_exhaustive()
+    }
+}
+
+/// A guest without fuel ends before it calls the host, which could say why.
+impl Drop for SecretsCtx {
+    fn drop(&mut self) {
+        if self.bounds.is_none() {
+            tracing::error!("{UNHELD}; without it a guest has no fuel");
+        }
+    }
+}
+
 /// Lets guests import `permisos:secrets/config`, and the same secrets by the key `{service}/{field}` as
 /// `wasi:config/store` and `wasmcloud:secrets`.
 pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
@@ -67,8 +95,8 @@ pub fn add_to_linker<T: 'static>(linker: &mut Linker<T>, ctx: fn(&mut T) -> &mut
 /// Getters of one type each.
 macro_rules! getters {
     ($($service:ident $config:ident $getter:ident $get:ident $title:literal;)*) => {
-        $(fn $get(&mut self) -> Result<types::$config, types::Error> {
-            match self.config(&Service::$service.into()).map_err(IntoWit::into_wit)? {
+        $(fn $get(&mut self) -> Result<config::$config, config::Error> {
+            match self.config(&Service::$service.into()).map_err(|error| error.to_wit())? {
                 Config::$service(config) => Ok(config.to_wit()),
                 other => unreachable!("the engine pairs services and configs, but answered {other:?}"),
             }
@@ -79,21 +107,17 @@ macro_rules! getters {
 impl config::Host for SecretsCtx {
     permisos_secrets_core::for_each_service!(getters);
 
-    fn get_secret(&mut self, id: String) -> Result<types::CustomConfig, types::Error> {
+    fn get_secret(&mut self, id: String) -> Result<String, config::Error> {
         self.count(&id);
         let service = ServiceId::from(id.as_str());
         // Before the read, whose error would be about another secret than the one that is meant.
         if matches!(service, ServiceId::BuiltIn(_)) {
-            return Err(Error::not_custom(&service).into_wit());
+            return Err(Error::not_custom(&service).to_wit());
         }
-        match self.config(&service).map_err(IntoWit::into_wit)? {
-            Config::Custom(config) => Ok(config.to_wit()),
-            _ => Err(Error::not_custom(&service).into_wit()),
-        }
+        let config = self.config(&service).map_err(|error| error.to_wit())?;
+        Ok(config.expose_json().as_str().to_owned())
     }
 }
-
-impl types::Host for SecretsCtx {}
 
 impl wasi_config::Host for SecretsCtx {
     fn get(&mut self, key: String) -> Result<Option<String>, wasi_config::Error> {

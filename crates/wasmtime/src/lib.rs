@@ -7,6 +7,10 @@ mod host;
 mod limits;
 mod sandbox;
 
+/// The wasmtime that the API is made of, in its version: take it from here, and there is one of it. With its feature
+/// `anyhow`, so that `?` turns its error into anyhow's.
+pub use wasmtime;
+
 pub use engine::SandboxedEngine;
 pub use host::{SecretsCtx, add_to_linker};
 pub use limits::Limits;

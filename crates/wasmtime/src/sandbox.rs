@@ -1,8 +1,8 @@
 //! The component, compiled once, and the bounds of its sandbox.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::Path;
+use std::{fmt, io};
 
 use permisos_secrets::{DrivenEngine, Error, ErrorKind};
 use serde_json::{Map, Value};
@@ -25,22 +25,20 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Compiles the component `permisos-secrets.component.wasm`, which takes a moment: see [`precompile`](Self::precompile).
+    /// Compiles the component `permisos-secrets.component.wasm`, which takes 0.7 seconds, or 7 where dependencies are not
+    /// optimised: see [`precompile`](Self::precompile).
     pub fn new(wasm: &[u8]) -> Result<Self, Error> {
-        let limits = Limits::default();
-        let engine = Limits::engine()?;
-        let component = Component::new(&engine, wasm).map_err(|error| {
-            refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
-        })?;
-        Self::link(&component, limits)
+        check_kind(wasm)?;
+        let engine = Limits::default().engine()?;
+        let component = Component::new(&engine, wasm).map_err(|error| uncompilable(&error))?;
+        Self::link(&component)
     }
 
     /// Compiles the component into what [`from_precompiled`](Self::from_precompiled) loads in less than a millisecond from
     /// a file, on this kind of machine and with this version of wasmtime.
     pub fn precompile(wasm: &[u8]) -> Result<Vec<u8>, Error> {
-        Limits::engine()?.precompile_component(wasm).map_err(|error| {
-            refused(&format!("is not a WebAssembly component that can be compiled ({})", error.root_cause()))
-        })
+        check_kind(wasm)?;
+        Limits::default().engine()?.precompile_component(wasm).map_err(|error| uncompilable(&error))
     }
 
     /// Loads a file of what [`precompile`](Self::precompile) made, by mapping it into memory. One that is cut short, of
@@ -64,16 +62,15 @@ impl Sandbox {
                 return Err(refused("is not precompiled, or cut short: precompile it again with Sandbox::precompile"));
             }
         }
-        let limits = Limits::default();
-        let engine = Limits::engine()?;
+        let engine = Limits::default().engine()?;
         // SAFETY: the caller's promise.
         let component = unsafe { Component::deserialize_file(&engine, file) }.map_err(|error| {
             refused(&format!("cannot be loaded: precompile it again with Sandbox::precompile ({})", error.root_cause()))
         })?;
-        Self::link(&component, limits)
+        Self::link(&component)
     }
 
-    /// Sets other bounds than the default ones.
+    /// Sets other bounds of memory and work than the default ones; no more memory than those have.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -111,14 +108,35 @@ impl Sandbox {
 
     /// Nothing is linked: a component that imports a function is refused. So is one whose functions have other types,
     /// which are compared in an instance.
-    fn link(component: &Component, limits: Limits) -> Result<Self, Error> {
+    fn link(component: &Component) -> Result<Self, Error> {
         let linker = Linker::new(component.engine());
         let prepared = linker.instantiate_pre(component).and_then(HostedPre::new);
-        let sandbox = prepared.map(|component| Self { component, limits });
+        let sandbox = prepared.map(|component| Self { component, limits: Limits::default() });
         sandbox
             .and_then(|sandbox| sandbox.instantiate().map(|()| sandbox))
             .map_err(|error| refused(&format!("is not the engine of this version: {}", mismatch(component, &error))))
     }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Before the compiler reads it, which describes text or a module in ten lines of its bytes.
+fn check_kind(wasm: &[u8]) -> Result<(), Error> {
+    match wasm {
+        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(refused("is a core module of WebAssembly, not a component")),
+        [b'\0', b'a', b's', b'm', ..] => Err(refused("is WebAssembly of an unknown kind, or cut short")),
+        _ => Err(refused("is not WebAssembly")),
+    }
+}
+
+fn uncompilable(error: &wasmtime::Error) -> Error {
+    let cause = error.root_cause().to_string();
+    refused(&format!("cannot be compiled ({})", cause.lines().next().unwrap_or_default()))
 }
 
 fn refused(what: &str) -> Error {
@@ -147,6 +165,10 @@ fn mismatch(component: &Component, error: &wasmtime::Error) -> String {
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     if exports.contains(&INTERFACE) {
         return format!("its interface {INTERFACE} does not fit ({})", error.root_cause());
+    }
+    let name = |interface: &str| interface.split('@').next().map(str::to_owned);
+    if let Some(other) = exports.iter().find(|export| name(export) == name(INTERFACE)) {
+        return format!("its interface is {other}, and this host's is {INTERFACE}");
     }
     format!(
         "it exports {}, and not {INTERFACE}",

@@ -27,6 +27,9 @@ use zeroize::Zeroizing;
 
 mod support;
 
+/// A date in 2026.
+const NOW: u64 = 1_790_000_000_000;
+
 struct Component;
 
 impl Open for Component {
@@ -108,12 +111,10 @@ impl DrivenEngine for Twins {
         self.sandboxed.handle_fetched(now, fetched);
         for service in self.services() {
             let (native, sandboxed) = (self.native.read(&service, now), self.sandboxed.read(&service, now));
-            same("read", &native, &sandboxed);
+            let native = native.map(|read| Read::expose_json(&Ok(read)));
+            same("read", &native.as_ref().err(), &sandboxed.as_ref().err());
             // Not shown: they hold every value.
-            assert!(
-                Read::expose_json(&native) == Read::expose_json(&sandboxed),
-                "a read of {service} differs in a value"
-            );
+            assert!(native.ok() == sandboxed.ok(), "a read of {service} differs in a value");
         }
     }
 
@@ -127,6 +128,8 @@ impl DrivenEngine for Twins {
                 .map(|ServiceState { service, held, fallback, failure, .. }| (service, held, fallback, failure))
         };
         same("snapshot", &state(&native), &state(&sandboxed));
+        let values = |state: &Option<ServiceState>| state.as_ref().map(ServiceState::expose_json);
+        assert!(values(&native) == values(&sandboxed), "the state of {service} differs in a value");
         sandboxed
     }
 
@@ -238,7 +241,8 @@ fn the_certificate_file_crosses() {
 fn closed_engines_answer_the_same() {
     let custom = json!([{ "id": "a/b", "fields": { "token": { "variable": "TOKEN" } } }]);
     for source in ["aws", "environment"] {
-        let options = json!({ "environment": "test", "source": source, "secrets": custom, "startedAt": 0, "seed": 0 });
+        let options =
+            json!({ "environment": "test", "source": source, "secrets": custom, "startedAt": NOW, "seed": 0 });
         let variables = [("REDIS_URL".to_owned(), "redis://cache".to_owned())].into();
         let mut twins = Component::open(options.as_object().unwrap(), variables).unwrap();
         let fetch = twins.poll_fetch(Timestamp(1));

@@ -8,15 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use permisos_secrets::{Error, ErrorKind, Secrets, SecretsBuilder, Service, Source, Status};
-use permisos_secrets_core::{Fetch, Fetched, Timestamp};
+use permisos_secrets_core::{Fetch, Fetched};
 use permisos_secrets_testkit::leak::{CANARY, assert_no_leak};
 use permisos_secrets_testkit::log::Log;
 use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::{Map, Value, json};
 use support::{Stored, load};
 use tracing_subscriber::util::SubscriberInitExt;
-use wasmtime::component::{Component, Linker, Val};
-use wasmtime::{Engine, ModuleVersionStrategy, Store};
+use wasmtime::{Engine, ModuleVersionStrategy};
 
 mod support;
 
@@ -127,6 +126,14 @@ fn wrong_options_are_told_as_ever() {
     assert_eq!(error, native);
 }
 
+/// The options of an engine that misbehaves: it reads what it is to do from the custom secret's name.
+fn misdeed_options(misdeed: &str) -> Map<String, Value> {
+    let source = if misdeed.starts_with("fetch") { "aws" } else { "environment" };
+    let secrets = json!([{ "id": format!("misdeed/{misdeed}"), "fields": { "a": {} } }]);
+    let options = json!({ "environment": "test", "source": source, "services": ["database"], "secrets": secrets });
+    options.as_object().unwrap().clone()
+}
+
 /// Secrets of an engine that does what the misdeed says. Its source never answers.
 fn misbehaving(misdeed: &str) -> Secrets {
     struct Never;
@@ -138,7 +145,7 @@ fn misbehaving(misdeed: &str) -> Secrets {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
     let sandbox = SANDBOX.get_or_init(|| Sandbox::new(&support::guest("engine-that-misbehaves")).unwrap());
     let sandbox = sandbox.clone().with_limits(Limits { fuel: 50_000_000, ..Limits::default() });
-    let builder = Secrets::builder().option("misdeed", misdeed).without_variables().engine(sandbox.engine());
+    let builder = Secrets::builder().options(misdeed_options(misdeed)).without_variables().engine(sandbox.engine());
     builder.connect(|_, _| Arc::new(Never)).build().unwrap()
 }
 
@@ -149,10 +156,12 @@ async fn a_component_that_misbehaves_is_ended() {
         ("fetch-another", "answers nonsense: a fetch for a service that is not among its own"),
         ("fetch-for-ever", "answers nonsense: a fetch of what is being fetched"),
         ("fetch-nothing", "answers nonsense: a fetch of nothing"),
+        ("fetch-secret-of-others", "answers nonsense: a fetch of another secret than that of its service"),
         ("long-event", "fuel allocated for hostcalls has been exhausted"),
-        ("wrong-config", "answers nonsense: a config of another service"),
-        ("wrong-previous", "answers nonsense: a config of another service"),
-        ("wrong-fallback", "answers nonsense: a config of another service"),
+        ("no-event", "answers nonsense: an event that is none"),
+        ("wrong-config", "answers nonsense: a state that is none of its service"),
+        ("wrong-previous", "answers nonsense: a state that is none of its service"),
+        ("wrong-fallback", "answers nonsense: a state that is none of its service"),
     ] {
         let secrets = misbehaving(misdeed);
         let loaded = tokio::time::timeout(Duration::from_mins(1), secrets.ready()).await;
@@ -168,17 +177,6 @@ async fn a_component_that_misbehaves_is_ended() {
     }
 }
 
-#[test]
-fn a_read_of_another_services_config_ends_the_component() {
-    let sandbox = Sandbox::new(&support::guest("engine-that-misbehaves")).unwrap();
-    let options = json!({ "misdeed": "ignore-close" }).as_object().unwrap().clone();
-    let mut engine = sandbox.open(&options, &HashMap::new()).unwrap();
-    for _ in 0..2 {
-        let error = engine.read(&Service::Database.into(), Timestamp(0)).unwrap_err();
-        assert!(error.message().contains("answers nonsense: a config of another service"), "{error}");
-    }
-}
-
 #[tokio::test]
 async fn close_forgets_every_value_whatever_the_component_does() {
     let secrets = misbehaving("ignore-close");
@@ -187,7 +185,7 @@ async fn close_forgets_every_value_whatever_the_component_does() {
     secrets.close();
     let closed = secrets.database().unwrap_err();
     assert_eq!(closed, Error::closed(&Service::Database.into()));
-    assert_eq!(secrets.ready().await.unwrap_err(), closed);
+    assert_eq!(secrets.ready().await.unwrap_err().errors()[0], closed);
 }
 
 /// Sixty-four instances are all there are: each closed one has given its memory back, though its secrets are still there.
@@ -214,21 +212,51 @@ async fn what_ended_a_component_is_logged_once() {
         assert_eq!(secrets.health().status, Status::Unavailable);
     }
     let log = log.text();
-    assert_eq!(log.matches("a config of another service").count(), 1, "{log}");
+    assert_eq!(log.matches("a state that is none of its service").count(), 1, "{log}");
 }
 
 #[test]
 fn a_sandbox_runs_as_many_engines_as_it_says_and_takes_their_room_back() {
-    let open = || support::sandbox().open(&Map::new(), &HashMap::new());
+    let sandbox = load(support::compiled()).unwrap();
+    let open = || sandbox.open(&options(), &HashMap::new());
     for _ in 0..2 {
-        // Other tests of this file run engines, too.
         let engines: Vec<_> = std::iter::from_fn(|| open().ok()).take(65).collect();
-        assert!((32..=64).contains(&engines.len()), "{}", engines.len());
+        assert_eq!(engines.len(), 64);
         let error = open().err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.message().contains("64"), "{error}");
+        assert!(error.message().contains("runs as many engines as it can, 64: close one"), "{error}");
     }
     assert!(open().is_ok());
+}
+
+#[test]
+fn options_that_are_too_large_for_the_sandbox_are_refused_as_such() {
+    let mut options = options();
+    options.insert("profile".to_owned(), "p".repeat(100_000_000).into());
+    let error = support::sandbox().open(&options, &HashMap::new()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+    assert!(
+        error.message().starts_with("the options have 100000 kB as JSON, and this sandbox takes 8388 kB"),
+        "{error}"
+    );
+}
+
+/// Without them no certificate would expire, and a fleet would refresh in step.
+#[test]
+fn a_start_in_seconds_and_a_seed_that_is_none_are_refused() {
+    for (name, value, expected) in [
+        ("startedAt", json!(1_790_000_000), "milliseconds since 1970, not in seconds"),
+        ("startedAt", json!(0), "milliseconds since 1970, not in seconds"),
+        ("startedAt", json!(1_790_000_000_000_000_u64), "microseconds"),
+        ("seed", json!(1_u64 << 53), "2^53 - 1"),
+    ] {
+        let mut options = options();
+        options.insert(name.to_owned(), value);
+        let error = support::sandbox().open(&options, &HashMap::new()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+        assert!(error.message().contains(expected), "{error}");
+        assert_eq!(error.violations()[0].path, format!("/{name}"));
+    }
 }
 
 /// Seven services in the environment.
@@ -262,101 +290,19 @@ fn options() -> Map<String, Value> {
         "token": { "type": "string", "variable": "WHATSAPP_TOKEN" },
         "retries": { "type": "integer", "variable": "WHATSAPP_RETRIES" },
     });
-    let options = json!({ "environment": "test", "secrets": [{ "id": "whatsapp/api", "fields": fields }] });
+    let secrets = json!([{ "id": "whatsapp/api", "fields": fields }]);
+    let options = json!({ "environment": "test", "secrets": secrets, "startedAt": 1_790_000_000_000_u64, "seed": 7 });
     options.as_object().unwrap().clone()
-}
-
-/// As a host in another language calls the component: by the names in `wit/`, with values of no type.
-#[test]
-#[expect(unsafe_code, reason = "the bytes are those that were just made")]
-fn every_getter_of_the_interface_answers_the_same() {
-    let engine = Limits::engine().unwrap();
-    let component = unsafe { Component::deserialize(&engine, support::compiled()) }.unwrap();
-    let mut store = Store::new(&engine, ());
-    Limits::default().refuel(&mut store).unwrap();
-    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
-    let (_, interface) = instance.get_export(&mut store, None, "permisos:secrets/engine@0.1.0").unwrap();
-    let mut call = |name: &str, arguments: &[Val]| -> Val {
-        let (_, function) = instance.get_export(&mut store, Some(&interface), name).unwrap();
-        let function = instance.get_func(&mut store, function).unwrap();
-        let mut answer = [Val::Bool(false)];
-        function.call(&mut store, arguments, &mut answer).unwrap();
-        let [answer] = answer;
-        match answer {
-            Val::Result(result) => *result.unwrap_or_else(|_| panic!("{name} fails")).unwrap(),
-            answer => answer,
-        }
-    };
-    let variables = variables().into_iter().map(|(name, value)| {
-        let named = |name: &str, value| (name.to_owned(), value);
-        let fields = [("name", Val::String(name)), ("value", Val::String(value)), ("file", Val::Option(None))];
-        Val::Record(fields.map(|(name, value)| named(name, value)).into())
-    });
-    let options = Val::String(Value::Object(options()).to_string());
-    let this = call("[static]engine.open", &[options, Val::List(variables.collect())]);
-    let names = Service::ALL.map(|service| (service.as_str(), "built-in"));
-    for (name, case) in names.into_iter().chain([("whatsapp/api", "custom")]) {
-        let id = if case == "custom" { Val::String(name.to_owned()) } else { Val::Enum(name.to_owned()) };
-        let service = Val::Variant(case.to_owned(), Some(Box::new(id.clone())));
-        let Val::String(answer) = call("[method]engine.read-json", &[this.clone(), service, Val::U64(0)]) else {
-            panic!("read-json answers text")
-        };
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        let typed = match case {
-            "custom" => call("[method]engine.custom", &[this.clone(), id, Val::U64(0)]),
-            _ => call(&format!("[method]engine.{name}"), &[this.clone(), Val::U64(0)]),
-        };
-        assert!(document(&typed) == answer["config"], "{name} differs");
-    }
-}
-
-/// A value of the interface as the JSON document of the other runtimes.
-fn document(value: &Val) -> Value {
-    match value {
-        Val::Bool(flag) => (*flag).into(),
-        Val::S64(number) => (*number).into(),
-        Val::U16(number) => (*number).into(),
-        Val::U32(number) => (*number).into(),
-        Val::String(text) => text.as_str().into(),
-        Val::Option(None) => Value::Null,
-        Val::Option(Some(value)) | Val::Variant(_, Some(value)) => document(value),
-        Val::List(items) if items.iter().all(|item| matches!(item, Val::Tuple(_))) && !items.is_empty() => {
-            let pair = |item: &Val| match item {
-                Val::Tuple(pair) => (document(&pair[0]).as_str().unwrap().to_owned(), document(&pair[1])),
-                _ => unreachable!("all are pairs"),
-            };
-            items.iter().map(pair).collect()
-        }
-        Val::List(items) => items.iter().map(document).collect(),
-        Val::Record(fields) => {
-            let mut object = Map::new();
-            for (name, value) in fields {
-                match (name.as_str(), document(value)) {
-                    // Their fields are beside the others in JSON, and a list of pairs in WIT.
-                    ("fields" | "keys", Value::Object(fields)) => object.extend(fields),
-                    ("extra", Value::String(json)) => drop(object.insert("extra".into(), json.parse().unwrap())),
-                    (_, Value::Null) => {}
-                    (name, value) => drop(object.insert(camel_case(name), value)),
-                }
-            }
-            object.into()
-        }
-        // Not shown: it may be a value.
-        _ => panic!("a config holds something new"),
-    }
-}
-
-fn camel_case(kebab: &str) -> String {
-    let mut words = kebab.split('-');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
 }
 
 #[test]
 fn what_is_no_engine_of_this_version_is_refused_and_says_why() {
     for (name, expected) in [
         ("engine-of-another-shape", "its interface permisos:secrets/engine@0.1.0 does not fit"),
-        ("engine-of-another-version", "and not permisos:secrets/engine@0.1.0"),
+        (
+            "engine-of-another-version",
+            "its interface is permisos:secrets/engine@0.2.0, and this host's is permisos:secrets/engine@0.1.0",
+        ),
         ("engine-that-imports", "it imports clock, and the engine imports nothing"),
         ("engine-without-a-function", "its interface permisos:secrets/engine@0.1.0 does not fit"),
         (
@@ -371,9 +317,17 @@ fn what_is_no_engine_of_this_version_is_refused_and_says_why() {
         assert!(error.message().contains("of version 0.1.0"), "{name}: {error}");
     }
     let component = support::component();
-    for bytes in [&b""[..], b"\0asm", b"not wasm at all", &component[..component.len() / 2]] {
-        let error = Sandbox::new(bytes).err().unwrap();
-        assert!(error.message().contains("is not a WebAssembly component that can be compiled"), "{error}");
+    for (bytes, expected) in [
+        (&b""[..], "is not WebAssembly"),
+        (b"<html>\n<body>404</body>", "is not WebAssembly"),
+        (b"\0asm", "is WebAssembly of an unknown kind, or cut short"),
+        (b"\0asm\x01\0\0\0", "is a core module of WebAssembly, not a component"),
+        (&component[..component.len() / 2], "cannot be compiled"),
+    ] {
+        for error in [Sandbox::new(bytes).err().unwrap(), Sandbox::precompile(bytes).unwrap_err()] {
+            assert!(error.message().starts_with(&format!("the component {expected}")), "{error}");
+            assert_eq!(error.message().lines().count(), 1, "{error}");
+        }
     }
 }
 
@@ -399,7 +353,7 @@ fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
     let error = load(&support::component()).err().unwrap();
     assert!(error.message().contains("is not precompiled"), "{error}");
     // By another version of wasmtime, for other bounds, and of something else.
-    let mut older = Limits::config();
+    let mut older = Limits::default().config();
     older.module_version(ModuleVersionStrategy::Custom("47.0.0".to_owned())).unwrap();
     let older = Engine::new(&older).unwrap().precompile_component(&support::guest("spin")).unwrap();
     let unbounded = Engine::default().precompile_component(&support::guest("spin")).unwrap();
@@ -411,7 +365,7 @@ fn what_was_precompiled_loads_and_what_is_cut_short_does_not() {
     let other = Sandbox::precompile(&support::guest("spin")).unwrap();
     let error = load(&other).err().unwrap();
     assert!(error.message().contains("exports run, and not permisos:secrets/engine@0.1.0"), "{error}");
-    let module = Limits::engine().unwrap().precompile_module(b"\0asm\x01\0\0\0").unwrap();
+    let module = Limits::default().engine().unwrap().precompile_module(b"\0asm\x01\0\0\0").unwrap();
     let error = load(&module).err().unwrap();
     assert!(error.message().contains("is a precompiled module"), "{error}");
 }

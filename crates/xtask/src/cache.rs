@@ -20,6 +20,11 @@ const EMULATORS: [&str; 3] = ["ministack==1.5.33", "moto[server]==5.2.5", "pyOpe
 /// The linters for the documents that the operator's tool prints.
 const LINTERS: [&str; 2] = ["cfn-lint==1.58.0", "parliament==1.6.4"];
 
+/// Hosts of the component in Python: its runtime and AWS's SDK; and what checks documents by their JSON Schemas.
+const HOSTS: [&str; 3] = ["boto3==1.44.8", "jsonschema==4.26.0", "wasmtime==50.0.1"];
+/// Makes a component of an application in Python.
+pub(crate) const COMPONENTIZE: &str = "componentize-py==0.25.1";
+
 /// The clone and the cache beside it.
 pub(crate) struct Workspace {
     pub(crate) shell: Shell,
@@ -89,6 +94,16 @@ impl Workspace {
     /// A Python that has the linters.
     pub(crate) fn linters(&self) -> anyhow::Result<PathBuf> {
         self.python_with(&LINTERS)
+    }
+
+    /// A Python that runs the component.
+    pub(crate) fn host_python(&self) -> anyhow::Result<PathBuf> {
+        self.python_with(&HOSTS)
+    }
+
+    /// The program that makes components of applications in Python.
+    pub(crate) fn componentize_py(&self) -> anyhow::Result<PathBuf> {
+        Ok(self.python_with(&[COMPONENTIZE])?.with_file_name("componentize-py"))
     }
 
     /// A Python in a private virtual environment, made once.

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::cache::Workspace;
 
-/// What runs the vectors: the engine alone, the real driver on paused time, the component under that driver, and the npm
-/// package as it is installed.
-const RUNTIMES: [&str; 4] = ["core", "driver", "component", "npm"];
+/// What runs the vectors: the engine alone, the real driver on paused time, the component under that driver and in hosts in
+/// Python and JavaScript, and the npm package as it is installed.
+const RUNTIMES: [&str; 6] = ["core", "driver", "component", "wasm-python", "wasm-js", "npm"];
 /// These files hold nothing that needs another time, so every runtime plays all of them.
 const TIMELESS: [&str; 2] = ["environment.json", "names.json"];
 
@@ -36,7 +36,7 @@ pub(crate) fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
 pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
     let mut results: Vec<BTreeMap<String, Outcome>> = vec![];
     for runtime in RUNTIMES {
-        let file = folder(workspace).join(format!("{runtime}.json"));
+        let file = outcomes(workspace, runtime);
         let text = workspace.shell.read_file(&file).with_context(|| format!("the vectors did not run in {runtime}"))?;
         results.push(serde_json::from_str(&text)?);
     }
@@ -47,9 +47,9 @@ pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
         let of_file = |vector: &str| vector.split_once(": ").is_some_and(|(it, _)| it == file);
         let count = vectors.iter().filter(|vector| of_file(vector)).count();
         let cells = results.iter().map(|results| {
-            let outcomes = || results.iter().filter(|(vector, _)| of_file(vector)).map(|(_, outcome)| outcome);
-            let holding = outcomes().filter(|outcome| matches!(outcome, Outcome::Held(true))).count();
-            let unplayed = match outcomes().filter(|outcome| matches!(outcome, Outcome::Unplayed(_))).count() {
+            let of_this = || results.iter().filter(|(vector, _)| of_file(vector)).map(|(_, outcome)| outcome);
+            let holding = of_this().filter(|outcome| matches!(outcome, Outcome::Held(true))).count();
+            let unplayed = match of_this().filter(|outcome| matches!(outcome, Outcome::Unplayed(_))).count() {
                 0 => String::new(),
                 count => format!(" -{count}"),
             };
@@ -79,6 +79,11 @@ pub(crate) fn table(workspace: &Workspace) -> anyhow::Result<()> {
     ensure!(bad.is_empty(), "{} cells differ:\n{}", bad.len(), bad.join("\n"));
     println!("{} vectors in {} runtimes: all that are played hold", vectors.len(), RUNTIMES.len());
     Ok(())
+}
+
+/// Where a runtime's runner writes the outcome of each vector.
+pub(crate) fn outcomes(workspace: &Workspace, runtime: &str) -> PathBuf {
+    folder(workspace).join(format!("{runtime}.json"))
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {

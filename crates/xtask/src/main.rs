@@ -11,6 +11,7 @@ mod demo;
 mod fleet;
 mod fuzz;
 mod generate;
+mod hosts;
 mod monitoring;
 mod package;
 mod packages;

@@ -6,7 +6,7 @@ use anyhow::{bail, ensure};
 use xshell::cmd;
 
 use crate::cache::{Workspace, need, step};
-use crate::{component, conformance, fuzz, generate, monitoring, package, packages};
+use crate::{component, conformance, fuzz, generate, hosts, monitoring, package, packages};
 
 type Check = (&'static str, fn(&Workspace) -> anyhow::Result<()>);
 
@@ -20,6 +20,7 @@ const CHECKS: &[Check] = &[
     ("Formatting", formatting),
     ("Lints", lints),
     ("Component that imports nothing, and guests", component::run),
+    ("Hosts of the component in Python and JavaScript", hosts::run),
     ("Rust tests", rust),
     ("Rust doctests", doctests),
     ("Rust docs", docs),

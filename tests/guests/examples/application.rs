@@ -2,7 +2,7 @@
 
 wit_bindgen::generate!({
     path: ["../../wit", "guest.wit"],
-    world: "permisos:guests/guest",
+    world: "permisos:guests/application",
     generate_all,
 });
 

@@ -1,4 +1,4 @@
-//! An engine that opens, and then does what the option `misdeed` says.
+//! An engine that opens, and then does what the service of its only custom secret says.
 
 use std::cell::Cell;
 
@@ -6,186 +6,154 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "secrets", pub_export_macro: false });
 }
 
-use bindings::exports::permisos::secrets::engine::{
-    self as wit, Connection, CustomConfig, DatabaseConfig, EmailConfig, Error, Event, Fetch, Fetched,
-    GovernmentPortalConfig, Guest, GuestEngine, Health, Held, MonitoringConfig, OriginKind, Read, RedisConfig,
-    Refreshed, Request, SecurityConfig, ServiceId, Snapshot, SnapshotFile, SourceKind, Stage, StripeConfig, Variable,
-    VariableName,
-};
-use bindings::exports::permisos::secrets::types::{self, Config, EventKind, Origin, Service, Status};
+use bindings::exports::permisos::secrets::engine::{self as wit, Guest, GuestEngine};
 
 struct Component;
 
 impl Guest for Component {
     type Engine = Engine;
 
-    fn variable_names(_: String) -> Vec<VariableName> {
-        vec![]
+    fn variable_names(_: String) -> Result<String, String> {
+        Ok("[]".to_owned())
     }
 }
 
 struct Engine {
-    misdeed: Misdeed,
+    misdeed: String,
     has_changed: Cell<bool>,
     fetches: Cell<u64>,
 }
 
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Misdeed {
-    /// Names changed services without end.
-    ChangeForEver,
-    /// Asks for the same secret again and again.
-    FetchForEver,
-    /// Asks for nothing, again and again.
-    FetchNothing,
-    /// Fetches the secret of a service that the options do not name.
-    FetchAnother,
-    /// Still holds its value once closed, and reports no change.
-    IgnoreClose,
-    /// Emits an event that is too long.
-    LongEvent,
-    /// Answers for the database with the config of another service, as its value, the one before, or the fallback.
-    WrongConfig,
-    WrongPrevious,
-    WrongFallback,
-}
-
-const MISDEEDS: [(&str, Misdeed); 9] = [
-    ("change-for-ever", Misdeed::ChangeForEver),
-    ("fetch-for-ever", Misdeed::FetchForEver),
-    ("fetch-nothing", Misdeed::FetchNothing),
-    ("fetch-another", Misdeed::FetchAnother),
-    ("ignore-close", Misdeed::IgnoreClose),
-    ("long-event", Misdeed::LongEvent),
-    ("wrong-config", Misdeed::WrongConfig),
-    ("wrong-previous", Misdeed::WrongPrevious),
-    ("wrong-fallback", Misdeed::WrongFallback),
+/// Named by the secret `misdeed/…` of the options:
+const MISDEEDS: [&str; 11] = [
+    // Names changed services without end.
+    "change-for-ever",
+    // Fetches the secret of a service that the options do not name.
+    "fetch-another",
+    // Asks for the same secret again and again.
+    "fetch-for-ever",
+    // Asks for nothing, again and again.
+    "fetch-nothing",
+    // Fetches, for a service of the options, another secret than they name.
+    "fetch-secret-of-others",
+    // Still holds its value once closed, and reports no change.
+    "ignore-close",
+    // Emits an event that is too long.
+    "long-event",
+    // Reports an event that is no document.
+    "no-event",
+    // Answers for the database with the config of another service, as its value, the one before, or the fallback.
+    "wrong-config",
+    "wrong-previous",
+    "wrong-fallback",
 ];
 
-fn database() -> Config {
-    let [host, database, username, password, url, extra] =
-        ["db", "permisos", "app", "canary", "postgresql://app:canary@db:5432/permisos", "{}"].map(str::to_owned);
-    Config::Database(DatabaseConfig { host, port: 5432, database, username, password, ssl: None, url, extra })
-}
+const DATABASE: &str = r#"{"host":"db","port":5432,"database":"permisos","username":"app","password":"canary",
+    "url":"postgresql://app:canary@db:5432/permisos","extra":{}}"#;
+const MONITORING: &str = r#"{"sentryDsn":"canary"}"#;
 
-fn monitoring() -> Config {
-    Config::Monitoring(MonitoringConfig { keys: vec![] })
-}
-
-/// What its host does not ask.
-macro_rules! unasked {
-    ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {
-        $(fn $name(&self, $(_: $argument),*) -> $answer {
-            unreachable!()
-        })*
-    };
+impl Engine {
+    fn does(&self, misdeed: &str) -> bool {
+        self.misdeed == misdeed
+    }
 }
 
 impl GuestEngine for Engine {
-    fn open(options: String, _: Vec<Variable>) -> Result<wit::Engine, Error> {
-        let is_meant = |(name, _): &&(&str, Misdeed)| options.contains(&format!(r#""misdeed":"{name}""#));
-        let Some((_, misdeed)) = MISDEEDS.iter().find(is_meant) else { unreachable!() };
-        Ok(wit::Engine::new(Self { misdeed: *misdeed, has_changed: Cell::new(false), fetches: Cell::new(0) }))
+    fn open(options: String, _: String, _: f64, _: f64) -> Result<wit::Engine, String> {
+        let misdeed = MISDEEDS.iter().find(|misdeed| options.contains(&format!("misdeed/{misdeed}\"")));
+        let misdeed = misdeed.expect("the options name one").to_string();
+        Ok(wit::Engine::new(Self { misdeed, has_changed: Cell::new(false), fetches: Cell::new(0) }))
     }
 
-    fn source(&self) -> SourceKind {
-        match self.misdeed {
-            Misdeed::FetchForEver | Misdeed::FetchNothing | Misdeed::FetchAnother => SourceKind::Aws,
-            _ => SourceKind::Environment,
+    fn health(&self, _: f64) -> String {
+        r#"{"status":"healthy","environment":"test","source":"environment","services":[],"fetches":[]}"#.to_owned()
+    }
+
+    fn poll_changed(&self) -> Option<String> {
+        let is_told = self.has_changed.replace(true) && !self.does("change-for-ever");
+        (!is_told).then(|| "database".to_owned())
+    }
+
+    fn state(&self, _: String) -> Option<String> {
+        let wrong = |misdeed| if self.does(misdeed) { MONITORING } else { DATABASE };
+        let (config, previous) = (wrong("wrong-config"), wrong("wrong-previous"));
+        let held = format!(
+            r#"{{"config":{config},"previous":{previous},"versionId":"v1","origin":"secrets-manager",
+                "freshUntil":9007199254740992,"usableUntil":9007199254740992}}"#
+        );
+        Some(format!(r#"{{"held":{held},"fallback":{},"failure":null}}"#, wrong("wrong-fallback")))
+    }
+
+    fn poll_fetch(&self, _: f64) -> Option<String> {
+        let id = self.fetches.replace(self.fetches.get() + 1);
+        let request = |service: &str, secret_id: &str| {
+            format!(r#"{{"service":"{service}","secretId":"{secret_id}","stage":"AWSCURRENT"}}"#)
+        };
+        let requests = match self.misdeed.as_str() {
+            "fetch-for-ever" => request("database", "permisos/test/database/credentials"),
+            "fetch-another" => request("stripe", "permisos/test/stripe/api-keys"),
+            "fetch-secret-of-others" => request("database", "payroll/production/database"),
+            _ => String::new(),
+        };
+        Some(format!(r#"{{"id":{id},"requests":[{requests}]}}"#))
+    }
+
+    fn poll_timeout(&self) -> Option<f64> {
+        Some(0.0)
+    }
+
+    fn poll_event(&self) -> Option<String> {
+        let version_id = "long ".repeat(1 << 20);
+        let event = || {
+            format!(r#"{{"at":0,"service":"database","type":"refreshed","versionId":"{version_id}","warnings":[]}}"#)
+        };
+        match self.misdeed.as_str() {
+            "long-event" => Some(event()),
+            "no-event" => Some("no event".to_owned()),
+            _ => None,
         }
     }
 
-    fn connection(&self) -> Connection {
-        Connection { regions: vec![], endpoint_url: None, profile: None, role_arn: None, timeout_ms: 0 }
+    fn loaded(&self, _: f64) -> Result<bool, String> {
+        Ok(!self.misdeed.starts_with("fetch"))
     }
 
-    fn snapshot_file(&self) -> Option<SnapshotFile> {
-        None
-    }
+    fn handle_clock(&self, _: f64, _: f64) {}
 
-    fn services(&self) -> Vec<ServiceId> {
-        vec![ServiceId::BuiltIn(Service::Database)]
-    }
-
-    fn health(&self, _: u64) -> Health {
-        let (status, source) = (Status::Healthy, SourceKind::Environment);
-        Health { status, environment: "test".to_owned(), source, services: vec![], fetches: vec![] }
-    }
-
-    fn poll_changed(&self) -> Option<ServiceId> {
-        let is_told = self.has_changed.replace(true) && self.misdeed != Misdeed::ChangeForEver;
-        (!is_told).then_some(ServiceId::BuiltIn(Service::Database))
-    }
-
-    fn snapshot(&self, _: ServiceId) -> Option<Snapshot> {
-        let wrong = |misdeed| if self.misdeed == misdeed { monitoring() } else { database() };
-        let held = Held {
-            config: wrong(Misdeed::WrongConfig),
-            previous: Some(wrong(Misdeed::WrongPrevious)),
-            version_id: "v1".to_owned(),
-            origin: OriginKind::SecretsManager,
-            fresh_until: u64::MAX,
-            usable_until: u64::MAX,
-        };
-        Some(Snapshot { held: Some(held), fallback: Some(wrong(Misdeed::WrongFallback)), failure: None })
-    }
-
-    fn read(&self, _: ServiceId, _: u64) -> Result<Read, Error> {
-        Ok(Read { config: monitoring(), origin: Origin::Environment, previous: None })
-    }
-
-    fn poll_fetch(&self, _: u64) -> Option<Fetch> {
-        let id = self.fetches.replace(self.fetches.get() + 1);
-        let request = |service| Request {
-            service: ServiceId::BuiltIn(service),
-            secret_id: "test/database".to_owned(),
-            stage: Stage::Current,
-            forced: false,
-        };
-        let requests = match self.misdeed {
-            Misdeed::FetchForEver => vec![request(Service::Database)],
-            Misdeed::FetchAnother => vec![request(Service::Stripe)],
-            _ => vec![],
-        };
-        Some(Fetch { id, requests })
-    }
-
-    fn poll_timeout(&self) -> Option<u64> {
-        Some(0)
-    }
-
-    fn poll_event(&self) -> Option<Event> {
-        let service = ServiceId::BuiltIn(Service::Database);
-        let version_id = "long ".repeat(1 << 20);
-        let kind = EventKind::Refreshed(types::Refreshed { version_id, warnings: vec![] });
-        (self.misdeed == Misdeed::LongEvent).then_some(Event { at: 0, service, kind })
-    }
-
-    fn handle_clock(&self, _: u64, _: u64) {}
-
-    fn handle_fetched(&self, _: u64, _: Fetched) {}
-
-    fn loaded(&self, _: u64) -> Option<Result<(), Error>> {
-        (self.source() == SourceKind::Environment).then_some(Ok(()))
+    fn handle_fetched(&self, _: f64, _: String) -> Result<(), String> {
+        Ok(())
     }
 
     fn close(&self) {}
 
-    unasked! {
-        restore(u64, String) -> ();
-        refuse_snapshot(u64, String) -> ();
-        poll_seal(u64) -> Option<String>;
-        refresh(ServiceId, u64) -> Result<Refreshed, Error>;
-        refreshed(ServiceId) -> Option<Result<(), Error>>;
-        database(u64) -> Result<DatabaseConfig, Error>;
-        redis(u64) -> Result<RedisConfig, Error>;
-        security(u64) -> Result<SecurityConfig, Error>;
-        stripe(u64) -> Result<StripeConfig, Error>;
-        email(u64) -> Result<EmailConfig, Error>;
-        government_portal(u64) -> Result<GovernmentPortalConfig, Error>;
-        monitoring(u64) -> Result<MonitoringConfig, Error>;
-        custom(String, u64) -> Result<CustomConfig, Error>;
-        read_json(ServiceId, u64) -> String;
+    // What its host does not ask.
+
+    fn setup(&self) -> String {
+        unreachable!()
+    }
+
+    fn restore(&self, _: f64, _: String) {
+        unreachable!()
+    }
+
+    fn refuse_snapshot(&self, _: f64, _: String) {
+        unreachable!()
+    }
+
+    fn poll_seal(&self, _: f64) -> Option<String> {
+        None
+    }
+
+    fn refresh(&self, _: String, _: f64) -> Result<String, String> {
+        unreachable!()
+    }
+
+    fn refreshed(&self, _: String) -> Result<bool, String> {
+        unreachable!()
+    }
+
+    fn read(&self, _: String, _: f64) -> Result<String, String> {
+        unreachable!()
     }
 }
 

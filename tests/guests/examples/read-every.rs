@@ -14,7 +14,7 @@ impl Guest for ReadEvery {
             format!("{:?}", config::get_email_config().map_err(failed)?),
             format!("{:?}", config::get_government_portal_config().map_err(failed)?),
             format!("{:?}", config::get_monitoring_config().map_err(failed)?),
-            format!("{:?}", config::get_secret(&id).map_err(failed)?),
+            config::get_secret(&id).map_err(failed)?,
         ]
         .join("\n"))
     }

@@ -11,12 +11,12 @@ pub mod bindings {
     });
 }
 
-pub use bindings::permisos::secrets::{config, types};
+pub use bindings::permisos::secrets::config;
 pub use bindings::wasi::config::store as wasi_config;
 pub use bindings::wasmcloud::secrets as wasmcloud_secrets;
 pub use bindings::{Guest, export};
 
 /// An error's kind and message.
-pub fn failed(error: types::Error) -> String {
-    format!("{:?}: {}", error.kind, error.message)
+pub fn failed(error: config::Error) -> String {
+    format!("{}: {}", error.code, error.message)
 }

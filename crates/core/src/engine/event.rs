@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::state::Origin;
 use crate::error::{ErrorKind, Violation};
@@ -10,7 +10,7 @@ use crate::service::ServiceId;
 use crate::time::{Timestamp, in_milliseconds};
 
 /// Something that happened to one service's secret.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Event {
     /// When, in milliseconds since the driver was made.
     pub at: Timestamp,
@@ -22,7 +22,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "type")]
 pub enum EventKind {
     /// A fetch failed.
@@ -34,7 +34,7 @@ pub enum EventKind {
         /// How many fetches of this secret failed in a row.
         consecutive_failures: u32,
         /// When the next try comes, from now.
-        #[serde(rename = "retryInMs", serialize_with = "in_milliseconds")]
+        #[serde(rename = "retryInMs", with = "in_milliseconds")]
         retry_in: Duration,
     },
     /// Reads are answered from elsewhere because of this error.
@@ -88,10 +88,10 @@ pub enum EventKind {
     /// A value past its lifetime is served because revalidation failed.
     Stale {
         /// How long it has been held.
-        #[serde(rename = "ageMs", serialize_with = "in_milliseconds")]
+        #[serde(rename = "ageMs", with = "in_milliseconds")]
         age: Duration,
         /// When it is gone, from now.
-        #[serde(rename = "expiresInMs", serialize_with = "in_milliseconds")]
+        #[serde(rename = "expiresInMs", with = "in_milliseconds")]
         expires_in: Duration,
     },
 }

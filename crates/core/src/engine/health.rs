@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::secret::TrackedSecret;
 use crate::engine::state::{Origin, ReadCounts};
@@ -16,7 +16,7 @@ use crate::source::{Call, Operation};
 use crate::time::{Timestamp, in_milliseconds, maybe_in_milliseconds};
 
 /// The state of everything, without values.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// The worst of all services.
@@ -32,7 +32,7 @@ pub struct Health {
 }
 
 /// How well the whole is. The worst comes last.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Everything is fresh.
@@ -44,7 +44,7 @@ pub enum Status {
 }
 
 /// The state of one service.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceHealth {
     /// Which service.
@@ -60,17 +60,17 @@ pub struct ServiceHealth {
     /// Whether the value is within its lifetime.
     pub freshness: Option<Freshness>,
     /// How long ago the value was fetched or confirmed.
-    #[serde(rename = "ageMs", serialize_with = "maybe_in_milliseconds")]
+    #[serde(rename = "ageMs", with = "maybe_in_milliseconds")]
     pub age: Option<Duration>,
     /// The version held.
     pub version_id: Option<String>,
     /// How long ago the version was made, by the wall clock.
-    #[serde(rename = "versionAgeMs", serialize_with = "maybe_in_milliseconds")]
+    #[serde(rename = "versionAgeMs", with = "maybe_in_milliseconds")]
     pub version_age: Option<Duration>,
     /// The region that answered.
     pub region: Option<String>,
     /// When the next fetch comes, from now; none while one is under way or if none will come.
-    #[serde(rename = "nextRefreshMs", serialize_with = "maybe_in_milliseconds")]
+    #[serde(rename = "nextRefreshMs", with = "maybe_in_milliseconds")]
     pub next_refresh: Option<Duration>,
     /// How many fetches failed in a row.
     pub consecutive_failures: u32,
@@ -85,7 +85,7 @@ pub struct ServiceHealth {
 }
 
 /// Calls of one operation with one outcome.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchCount {
     /// Which operation.
@@ -95,7 +95,7 @@ pub struct FetchCount {
     /// How many.
     pub count: u64,
     /// The time they took together.
-    #[serde(rename = "durationMs", serialize_with = "in_milliseconds")]
+    #[serde(rename = "durationMs", with = "in_milliseconds")]
     pub duration: Duration,
 }
 

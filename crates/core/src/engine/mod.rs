@@ -66,6 +66,20 @@ pub enum Refresh {
     Started,
 }
 
+impl Refresh {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Current, Self::Joined, Self::Started];
+
+    /// `current`, `joined` or `started`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Joined => "joined",
+            Self::Started => "started",
+        }
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("environment", &self.options.environment).finish_non_exhaustive()

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::Freshness;
-use crate::schema::Config;
+use crate::schema::{Config, exact_json};
 use crate::service::ServiceId;
 use crate::time::Timestamp;
 
@@ -65,7 +65,7 @@ impl Read {
 
 /// Values of the engine's own, which are always JSON.
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    exact_json(value).to_string()
 }
 
 /// The state of one service. Immutable: a driver publishes it to its readers, who need no lock and no engine.
@@ -205,7 +205,7 @@ impl Answer<'_> {
 }
 
 /// How reads of one service were answered.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ReadCounts {
     /// From the environment.
     pub environment: u64,

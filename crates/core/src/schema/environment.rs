@@ -26,17 +26,15 @@ impl Variables {
         Self::keep(variables, |name| known.contains(&name))
     }
 
-    /// Every name whose value a snapshot keeps: the host asks its environment for these and no others.
-    pub fn known(custom: &[Definition]) -> Vec<&str> {
-        let mut names = vec![];
-        for definition in DEFINITIONS {
-            names.extend(definition.variables());
-        }
-        names.extend(CONTROL);
-        for definition in custom {
-            names.extend(definition.variables());
-        }
-        names
+    /// Every name whose value a snapshot keeps.
+    pub(crate) fn known(custom: &[Definition]) -> Vec<&str> {
+        Self::named_by(DEFINITIONS.into_iter().chain(custom))
+    }
+
+    /// Those that these definitions name, and those that steer the engine.
+    pub(crate) fn named_by<'d>(definitions: impl IntoIterator<Item = &'d Definition>) -> Vec<&'d str> {
+        let variables = definitions.into_iter().flat_map(Definition::variables);
+        variables.chain(CONTROL).collect()
     }
 
     /// Whether a variable's value is the path of a file, to be read before the engine is made.

@@ -21,7 +21,7 @@ pub const BEYOND_JSON_SCHEMA: [(Rule, &str); 8] = [
 
 /// The schema of a secret's payload.
 pub fn json_schema(definition: &Definition) -> Value {
-    let beyond = BEYOND_JSON_SCHEMA.map(|(rule, why)| format!("{} ({why})", json!(rule).as_str().unwrap_or_default()));
+    let beyond = BEYOND_JSON_SCHEMA.map(|(rule, why)| format!("{rule} ({why})"));
     let comment = format!("Checked when the secret is read, since a schema cannot say it: {}.", beyond.join(", "));
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());

@@ -10,7 +10,9 @@ use std::sync::{Mutex, OnceLock};
 
 use permisos_secrets::{Error, ErrorKind, Source};
 use permisos_secrets_core::{Failure, Fetch, Fetched, Outcome, Payload, Stage};
-use permisos_secrets_wasmtime::Sandbox;
+use permisos_secrets_wasmtime::wasmtime::component::Component;
+use permisos_secrets_wasmtime::wasmtime::{Engine, OptLevel};
+use permisos_secrets_wasmtime::{Limits, Sandbox};
 use serde_json::Value;
 
 /// The component's bytes.
@@ -21,6 +23,29 @@ pub(crate) fn component() -> Vec<u8> {
 /// A guest's bytes.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
     read(&folder("PERMISOS_GUESTS").join(format!("{name}.wasm")))
+}
+
+/// A guest with an interpreter, compiled once for all runs into the cache: the compiler takes many seconds for it.
+#[expect(unsafe_code, reason = "the file is one that this very program made, or it is made again")]
+pub(crate) fn compiled_guest(name: &str) -> (Engine, Component) {
+    let foreign = folder("PERMISOS_FOREIGN_GUESTS");
+    let mut config = Limits::guest().config();
+    config.cranelift_opt_level(OptLevel::None);
+    let engine = Engine::new(&config).expect("the bounds of guests are possible");
+    let (wasm, file) = (foreign.join(format!("{name}.wasm")), foreign.join(format!("{name}.cwasm")));
+    if !wasm.exists() {
+        // One in Rust, which takes milliseconds.
+        let component = Component::new(&engine, guest(name)).expect("the guest compiles");
+        return (engine, component);
+    }
+    let loaded = file.exists().then(|| unsafe { Component::deserialize_file(&engine, &file) });
+    if let Some(Ok(component)) = loaded {
+        return (engine, component);
+    }
+    let compiled = engine.precompile_component(&read(&wasm)).expect("the guest compiles");
+    std::fs::write(&file, compiled).expect("the folder of the guests is writable");
+    let component = unsafe { Component::deserialize_file(&engine, &file) };
+    (engine, component.expect("it was just made"))
 }
 
 /// The component, compiled once for all tests of a file.

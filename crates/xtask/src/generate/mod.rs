@@ -2,6 +2,7 @@
 
 mod api;
 mod documents;
+mod engine_schemas;
 mod rust;
 mod schemas;
 mod tables;
@@ -92,6 +93,7 @@ fn all(root: &Path) -> anyhow::Result<Vec<Generated>> {
     all.extend(typescript::files());
     all.extend(tables::files());
     all.extend(schemas::files()?);
+    all.extend(engine_schemas::files()?);
     Ok(all)
 }
 

@@ -7,39 +7,18 @@ use permisos_secrets_core::schema::{Definition, Field, Kind};
 use super::{Generated, definitions, is_optional, kebab, records};
 
 pub(super) fn files() -> Vec<Generated> {
-    let (mut services, mut configs, mut variant) = (String::new(), String::new(), String::new());
-    let (mut engine, mut guest) = (String::new(), String::new());
-    let names: Vec<String> = definitions().map(|(service, _)| format!("{service}-config")).collect();
+    let (mut configs, mut getters) = (String::new(), String::new());
     for (service, definition) in definitions() {
         let title = service.title();
-        let _ = writeln!(services, "    /// {title}\n    {service},");
-        let _ = writeln!(variant, "    /// {title}\n    {service}({service}-config),");
-        let _ = writeln!(
-            engine,
-            "    /// {title}\n    {service}: func(now: timestamp) -> result<{service}-config, error>;"
-        );
-        let _ = writeln!(guest, "  /// {title}\n  get-{service}-config: func() -> result<{service}-config, error>;");
+        let _ = writeln!(getters, "  /// {title}\n  get-{service}-config: func() -> result<{service}-config, error>;");
         for (name, description, fields) in records(definition) {
             configs.push_str(&record(definition, &name, description, fields));
         }
     }
-    let uses = format!("  use types.{{{}}};\n", names.join(", "));
-    let variant = format!(
-        "\n  /// One service's typed config.\n  variant config {{\n    /// A secret that the application defined.\n    \
-         custom(custom-config),\n{variant}  }}\n"
-    );
-    let types = "wit/types.wit";
+    let file = "wit/config.wit";
     vec![
-        Generated::region(
-            types,
-            "services",
-            format!("  /// A service whose secret has a built-in schema.\n  enum service {{\n{services}  }}\n"),
-        ),
-        Generated::region(types, "configs", format!("{}{variant}", configs.trim_start_matches('\n'))),
-        Generated::region("wit/engine.wit", "types", uses.clone()),
-        Generated::region("wit/engine.wit", "getters", engine),
-        Generated::region("wit/config.wit", "types", uses),
-        Generated::region("wit/config.wit", "getters", guest),
+        Generated::region(file, "configs", configs.trim_start_matches('\n').to_owned()),
+        Generated::region(file, "getters", getters),
     ]
 }
 

@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 pub use custom::{CustomConfig, CustomValue};
@@ -27,7 +28,7 @@ pub use stripe::StripeConfig;
 
 use super::definition::Definition;
 use super::record::{Record, Secret};
-use super::values::{Entry, Values, exposed_json, redacted_json};
+use super::values::{Entry, Shape, Values, exposed_json, redacted_json};
 use crate::service::{Service, ServiceId};
 
 macro_rules! configs {
@@ -113,6 +114,16 @@ impl Config {
     /// The config as JSON **with its secret values**, for a runtime without Rust's types. Zeroed when dropped.
     pub fn expose_json(&self) -> Zeroizing<String> {
         exposed_json(&self.entries())
+    }
+
+    /// Writes the config **with its secret values**.
+    pub(crate) fn expose<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Shape { entries: &self.entries(), exposes: true }.serialize(serializer)
+    }
+
+    /// The config of what [`expose_json`](Self::expose_json) wrote; none if it is not of the definition.
+    pub(crate) fn from_json(definition: &Definition, json: &str) -> Option<Self> {
+        Self::from_values(&definition.service_id(), Values::from_config(definition, json)?)
     }
 
     /// The shape of the config as JSON: every value redacted except host, port and names.
