@@ -18,7 +18,7 @@ pub struct OptionRow {
 }
 
 /// The options that every runtime takes. Durations are in seconds.
-pub const OPTIONS: [OptionRow; 20] = [
+pub const OPTIONS: [OptionRow; 21] = [
     row("environment", "`PERMISOS_ENVIRONMENT`, `NODE_ENV`, `development`", "the names' second segment", text),
     row(
         "source",
@@ -48,6 +48,12 @@ pub const OPTIONS: [OptionRow; 20] = [
         "environmentFallback",
         "`true`",
         "whether variables stand in when retrieval fails",
+        || json!({ "type": "boolean" }),
+    ),
+    row(
+        "processEnv",
+        "`true`",
+        "whether `@permisos/secrets/register` writes the variables of the secrets to `process.env`",
         || json!({ "type": "boolean" }),
     ),
     row(
@@ -85,23 +91,29 @@ pub const OPTIONS: [OptionRow; 20] = [
     row("seed", "0", "seeds lifetimes and waits: set by the driver", number),
 ];
 
+/// The options that the driver sets, each process for itself.
+pub const DRIVER_OPTIONS: [&str; 2] = ["seed", "startedAt"];
+
 const fn row(name: &'static str, default: &'static str, description: &'static str, schema: fn() -> Value) -> OptionRow {
     OptionRow { name, default, description, schema }
 }
 
-/// The schema of the options.
+/// The schema of `permisos.json`: the options that a user sets.
 pub fn options_schema() -> Value {
     let mut properties = Map::new();
     // An editor's own.
     properties.insert("$schema".to_owned(), text());
     for OptionRow { name, default, description, schema } in OPTIONS {
+        if DRIVER_OPTIONS.contains(&name) {
+            continue;
+        }
         let mut property = schema();
         property["description"] = format!("{description}. Default: {default}.").into();
         properties.insert(name.to_owned(), property);
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Options of permisos-secrets",
+        "title": "permisos.json: the options of permisos-secrets",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,

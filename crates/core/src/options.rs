@@ -41,6 +41,8 @@ pub struct Options {
     pub cache: CachePolicy,
     /// Whether the environment may stand in when retrieval fails.
     pub environment_fallback: bool,
+    /// Whether a running process's environment is to hold the variables of the secrets, where its driver can write it.
+    pub process_env: bool,
     /// Where the last good values are sealed for a start while AWS cannot be reached; none: nowhere.
     pub snapshot: Option<SnapshotFile>,
     /// Where the database is, for a secret that RDS manages.
@@ -121,6 +123,7 @@ impl Options {
             previous_for: read_seconds(fields, "previousFor", 0, defaults.previous_for),
         };
         let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
+        let process_env = fields.boolean("processEnv").unwrap_or(true);
         let snapshot = read_snapshot(fields);
         let database = read_database(fields);
         let connection = read_connection(fields, variables);
@@ -134,6 +137,7 @@ impl Options {
             secret_ids: secret_ids?,
             cache,
             environment_fallback,
+            process_env,
             snapshot,
             database,
             connection,

@@ -107,7 +107,7 @@ impl Exec {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
-        let (variables, _) = variables(context, secrets);
+        let (variables, _) = context.options.assignments(|service| secrets.read(service));
         let mut streams = vec![];
         if let Some(from) = child.stdout.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
@@ -187,24 +187,10 @@ fn environment(context: &Context<'_>, secrets: &Secrets) -> BTreeMap<OsString, O
             environment.remove(OsStr::new(name));
         }
     }
-    let (filled, failed) = variables(context, secrets);
+    let (filled, failed) = options.assignments(|service| secrets.read(service));
     note(context, &failed);
     environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
     environment
-}
-
-/// The variables of the services that can be read, and why others cannot; that an optional one is not there is normal.
-pub(super) fn variables(context: &Context<'_>, secrets: &Secrets) -> (Vec<Assignment>, Vec<Error>) {
-    let (mut variables, mut failed) = (vec![], vec![]);
-    for service in context.options.service_ids() {
-        let Some(definition) = context.options.definition(&service) else { continue };
-        match secrets.read(&service) {
-            Ok(read) => variables.extend(read.config.variables(definition)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => failed.push(error),
-        }
-    }
-    (variables, failed)
 }
 
 /// Notes which services are left out, and why.
