@@ -3,7 +3,7 @@
 import { build } from 'esbuild';
 import { writeFileSync } from 'node:fs';
 
-const entries = ['index', 'cli', 'cloudwatch', 'express', 'opentelemetry', 'prometheus'];
+const entries = ['index', 'cli', 'cloudwatch', 'express', 'opentelemetry', 'prometheus', 'register'];
 const { outputFiles } = await build({
   entryPoints: entries.map((name) => `src/${name}.ts`),
   bundle: true,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use permisos_secrets::Secrets;
+use permisos_secrets::{OptionsFile, Secrets};
 use permisos_secrets_aws::Admin;
 use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, Uncovered, UnixTime, Variables};
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-    /// A JSON file with the application's options
+    /// A JSON file with the application's options; without it the nearest permisos.json, from this folder upwards
     #[arg(long, global = true, value_name = "FILE", help_heading = "Options of the application")]
     pub(crate) config: Option<PathBuf>,
     /// Read variables from this file instead of the process environment
@@ -82,10 +82,7 @@ impl<'o> Context<'o> {
         for name in unreadable() {
             output.note(format_args!("{} {name} is not UTF-8 text and counts as unset", paint(WARN, "note")));
         }
-        let mut given = match &global.config {
-            Some(file) => read_config(file)?,
-            None => Map::new(),
-        };
+        let mut given = Map::new();
         let mut of_file = None;
         let texts = [
             ("environment", global.environment),
@@ -95,27 +92,30 @@ impl<'o> Context<'o> {
         ];
         given.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
         if !global.region.is_empty() {
-            given.remove("region");
             given.insert("regions".to_owned(), global.region.into());
         }
+        let file = global.config.map_or(OptionsFile::Nearest, OptionsFile::At);
+        let merged = file.under(given)?;
         if let Some(file) = &global.env_file {
             environment
                 .retain(|name, _| !Service::ALL.iter().any(|it| it.definition().variables().contains(&name.as_str())));
             // A custom secret's, too. What every application reads as well, such as AWS_REGION, stays the process's.
             let usual = Options::variable_names(&Map::new());
-            for name in Options::variable_names(&given).iter().filter(|name| !usual.contains(name)) {
+            for name in Options::variable_names(&merged.options).iter().filter(|name| !usual.contains(name)) {
                 environment.remove(name);
             }
             let read = dotenv::read(file, output)?;
             of_file = Some(read.keys().cloned().collect());
             environment.extend(read);
         }
-        let (mut options, mut variables) = Options::parse(&given, &environment)?;
+        let parsed = Options::parse(&merged.options, &environment);
+        let (mut options, mut variables) = parsed.map_err(|error| merged.explain(&error))?;
         options.started_at = now();
         for (name, path) in variables.files() {
             variables = variables.with_file(name, std::fs::read_to_string(path).ok());
         }
         let admin = Admin::new(&options.connection);
+        let given = merged.options;
         Ok(Self { options, variables, output, admin, file: of_file, given, environment })
     }
 
@@ -124,7 +124,7 @@ impl<'o> Context<'o> {
         let mut given = self.given.clone();
         // Without the application's sealed snapshot: a command that fetches one service would overwrite it.
         given.remove("snapshot");
-        let mut builder = Secrets::builder().options(given).variables(self.environment.clone());
+        let mut builder = Secrets::builder().without_file().options(given).variables(self.environment.clone());
         for (name, value) in changed {
             builder = builder.option(name, value.clone());
         }
@@ -184,13 +184,4 @@ fn unreadable() -> impl Iterator<Item = &'static str> {
 pub(crate) fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.into()
-}
-
-fn read_config(file: &std::path::Path) -> Result<Map<String, Value>, Error> {
-    let wrong = |why: String| Error::new(ErrorKind::ConfigInvalid, format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read ({})", error.kind())))?;
-    serde_json::from_str(&text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        wrong(format!("is not a JSON object of options (line {line}, column {column})"))
-    })
 }

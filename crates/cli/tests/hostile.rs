@@ -87,9 +87,9 @@ fn options_that_are_not_understood_name_what_is_near() {
     for (text, why) in [
         (r#"{ "enviroment": "production" }"#, "environment"),
         (r#"{ "ttl": "an hour" }"#, "ttl"),
-        ("[]", "is not a JSON object of options"),
+        ("[]", "must hold one JSON object"),
         ("{ \"ttl\": 60,", "line 1"),
-        ("", "is not a JSON object of options"),
+        ("", "is not well-formed JSON"),
     ] {
         let ran = config(text);
         assert_eq!((ran.code, ran.err.contains(why)), (78, true), "{text}: {}", ran.err);
@@ -109,6 +109,27 @@ fn options_that_are_not_understood_name_what_is_near() {
         assert_eq!((ran.code, ran.out.as_str()), (64, ""), "{wrong:?}");
         assert!(ran.err.contains("--help") || ran.err.contains("Usage:"), "{wrong:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn every_command_takes_the_nearest_permisos_json_unless_another_is_given() {
+    let bench = with_file(BACKEND);
+    let write = |name: &str, text: &str| std::fs::write(bench.folder.path().join(name), text).unwrap();
+    write("permisos.json", r#"{ "$schema": "permisos.json", "services": ["redis"] }"#);
+    write("other.json", r#"{ "services": ["stripe"] }"#);
+    let read = |arguments: &[&str]| {
+        let ran = bench.run(&[&CHECK[..], &["--json"], arguments].concat());
+        let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        report["services"].as_array().unwrap().iter().map(|it| it["service"].as_str().unwrap().to_owned()).collect()
+    };
+    let services: Vec<String> = read(&[]);
+    assert_eq!(services, ["redis"]);
+    let services: Vec<String> = read(&["--config", "other.json"]);
+    assert_eq!(services, ["stripe"]);
+    write("permisos.json", r#"{ "enviroment": "production", "source": "aws" }"#);
+    let ran = bench.run(&CHECK);
+    let named = ran.err.contains("did you mean `environment`?") && ran.err.contains("permisos.json)");
+    assert_eq!((ran.code, named), (78, true), "{}", ran.err);
 }
 
 #[test]

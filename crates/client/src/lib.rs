@@ -2,6 +2,7 @@
 
 mod driver;
 mod engine;
+mod file;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod published;
@@ -23,6 +24,7 @@ pub use permisos_secrets_core::{ExposeSecret, Secret, SecretString};
 pub use driver::{Notice, Subscription};
 #[cfg(feature = "engine")]
 pub use engine::DrivenEngine;
+pub use file::{MergedOptions, OptionsFile};
 pub use retry::{DatabaseError, LoginRetries, SqlState};
 /// For fuzzing alone.
 #[cfg(feature = "snapshot")]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::driver::{Driver, Seal, Subscription};
 use crate::engine::{DrivenEngine, Open, native};
+use crate::file::OptionsFile;
 use crate::sync::wall_clock;
 
 /// Typed secrets: loaded once, kept fresh in the background, read without waiting. Cloning shares them; with the last
@@ -34,6 +36,7 @@ struct Inner {
 #[must_use]
 pub struct SecretsBuilder {
     options: Map<String, Value>,
+    file: OptionsFile,
     secrets: Vec<Value>,
     variables: Option<HashMap<String, String>>,
     engine: Option<Open>,
@@ -57,9 +60,21 @@ impl SecretsBuilder {
         self
     }
 
-    /// Sets options of [`Options::parse`](permisos_secrets_core::Options::parse) from a JSON object, e.g. from a configuration file.
+    /// Sets options of [`Options::parse`](permisos_secrets_core::Options::parse) from a JSON object.
     pub fn options(mut self, options: Map<String, Value>) -> Self {
         self.options.extend(options);
+        self
+    }
+
+    /// Takes the options that are not given here from this file instead of the nearest `permisos.json`.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = OptionsFile::At(path.into());
+        self
+    }
+
+    /// Takes no options from a file.
+    pub fn without_file(mut self) -> Self {
+        self.file = OptionsFile::Absent;
         self
     }
 
@@ -126,10 +141,12 @@ impl SecretsBuilder {
         Ok(secrets)
     }
 
-    /// Checks the options. Does no I/O but to read the files that `RDS_CA_CERT_PATH` and the option `snapshot` name; the
-    /// first fetch comes with [`Secrets::ready`].
+    /// Checks the options. Does no I/O but to read `permisos.json` and the files that `RDS_CA_CERT_PATH` and the option
+    /// `snapshot` name; the first fetch comes with [`Secrets::ready`].
     pub fn build(self) -> Result<Secrets, Error> {
-        let Self { options: mut given, secrets, variables, engine, connect } = self;
+        let Self { options, file, secrets, variables, engine, connect } = self;
+        let mut merged = file.under(options)?;
+        let given = &mut merged.options;
         if !secrets.is_empty() {
             // Whatever else stands there is refused with everything that is wrong.
             if let Value::Array(given) = given.entry("secrets").or_insert_with(|| Value::Array(vec![])) {
@@ -145,7 +162,8 @@ impl SecretsBuilder {
         // The engine has neither clock nor randomness. The seed is one that a double holds, as it crosses into a sandbox.
         given.entry("startedAt").or_insert_with(|| wall_clock().0.into());
         given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(wall_clock()) >> 11).into());
-        let mut engine = engine.unwrap_or_else(|| Box::new(native))(&given, variables)?;
+        let opened = engine.unwrap_or_else(|| Box::new(native))(&given, variables);
+        let mut engine = opened.map_err(|error| merged.explain(&error))?;
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
             (kind, Some(connect)) => Some(connect(kind, engine.connection())),
@@ -236,8 +254,8 @@ impl Secrets {
         SecretsBuilder::default()
     }
 
-    /// Loads the secrets of an environment such as `production`, everything else as by default: the seven services, from
-    /// Secrets Manager in production and staging and from environment variables elsewhere.
+    /// Loads the secrets of an environment such as `production`, everything else as `permisos.json` says, else as by
+    /// default: the seven services, from Secrets Manager in production and staging and from environment variables elsewhere.
     pub async fn load(environment: &str) -> Result<Self, Error> {
         Self::builder().environment(environment).load().await
     }

@@ -51,6 +51,12 @@ pub const OPTIONS: [OptionRow; 21] = [
         || json!({ "type": "boolean" }),
     ),
     row(
+        "processEnv",
+        "`true`",
+        "whether `@permisos/secrets/register` writes the variables of the secrets to `process.env`",
+        || json!({ "type": "boolean" }),
+    ),
+    row(
         "snapshot",
         "none",
         "`{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down",
@@ -94,23 +100,29 @@ pub const OPTIONS: [OptionRow; 21] = [
     row("seed", "0", "seeds lifetimes and waits: set by the driver", number),
 ];
 
+/// The options that the driver sets, each process for itself.
+pub const DRIVER_OPTIONS: [&str; 2] = ["seed", "startedAt"];
+
 const fn row(name: &'static str, default: &'static str, description: &'static str, schema: fn() -> Value) -> OptionRow {
     OptionRow { name, default, description, schema }
 }
 
-/// The schema of the options.
+/// The schema of `permisos.json`: the options that a user sets.
 pub fn options_schema() -> Value {
     let mut properties = Map::new();
     // An editor's own.
     properties.insert("$schema".to_owned(), text());
     for OptionRow { name, default, description, schema } in OPTIONS {
+        if DRIVER_OPTIONS.contains(&name) {
+            continue;
+        }
         let mut property = schema();
         property["description"] = format!("{description}. Default: {default}.").into();
         properties.insert(name.to_owned(), property);
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Options of permisos-secrets",
+        "title": "permisos.json: the options of permisos-secrets",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,

@@ -42,6 +42,8 @@ pub struct Options {
     pub cache: CachePolicy,
     /// Whether the environment may stand in when retrieval fails.
     pub environment_fallback: bool,
+    /// Whether a running process's environment is to hold the variables of the secrets, where its driver can write it.
+    pub process_env: bool,
     /// Where the last good values are sealed for a start while AWS cannot be reached; none: nowhere.
     pub snapshot: Option<SnapshotFile>,
     /// Where the database is, for a secret that does not say it, as one that RDS manages.
@@ -133,6 +135,7 @@ impl Options {
             previous_for: read_seconds(fields, "previousFor", 0, defaults.previous_for),
         };
         let environment_fallback = fields.boolean("environmentFallback").unwrap_or(true);
+        let process_env = fields.boolean("processEnv").unwrap_or(true);
         let snapshot = read_snapshot(fields);
         let database = read_database(fields);
         let redis = read_redis(fields);
@@ -147,6 +150,7 @@ impl Options {
             secret_ids: secret_ids?,
             cache,
             environment_fallback,
+            process_env,
             snapshot,
             database,
             redis,

@@ -1,13 +1,15 @@
 /** The application's one set of secrets, behind functions. */
 
+import { writeSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 
 // generated: types
 import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './generated/configs.js';
 // end of generated
 import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
-import { failure } from './errors.js';
+import { failure, SecretsError } from './errors.js';
 import type { Health, Sample, SecretsEvent } from './generated/documents.js';
+import { native } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { attempt, Secrets, type ServiceLike } from './secrets.js';
 
@@ -16,6 +18,10 @@ let opening: { options: string; secrets: Secrets; loaded: Promise<Secrets> } | u
 /** What the last load reported, if it failed. */
 let failed: { health: Health; metrics: Sample[] } | undefined;
 const listeners = new Set<(event: SecretsEvent) => void>();
+/** What `register` loaded, as far as it is used here. */
+let shared: Secrets | undefined;
+/** Whether it may be used: not once it was closed here. */
+let isSharing = true;
 
 /**
  * Loads the application's secrets, once: concurrent and later calls with the same options share the first, whatever their
@@ -26,10 +32,12 @@ export async function initializeSecrets(options?: SecretsOptions): Promise<Secre
   const document = documentOf(options ?? {});
   // The application may have closed the instance itself.
   if (opening?.secrets.isClosed) opening = current = undefined;
+  isSharing = true;
+  share();
   if (opening && options !== undefined && !isSame(document, opening.options)) {
     const message =
-      'initializeSecrets() was called before, with other options: await closeSecrets() first, ' +
-      'or open a second set of secrets by Secrets.open()';
+      'the secrets were loaded before with other options, by initializeSecrets() or register: put the options into ' +
+      'permisos.json, await closeSecrets() first, or open a second set of secrets by Secrets.open()';
     throw failure('SECRETS_CONFIG_INVALID', message);
   }
   opening ??= open(document, options ?? {});
@@ -37,9 +45,7 @@ export async function initializeSecrets(options?: SecretsOptions): Promise<Secre
 }
 
 function open(document: string, options: SecretsOptions): NonNullable<typeof opening> {
-  const secrets = Secrets.create(options, (event) => {
-    for (const listener of listeners) attempt(() => listener(event));
-  });
+  const secrets = Secrets.create(options, publish);
   // They may be closed meanwhile, and others opened.
   const isCurrent = (): boolean => opening?.secrets === secrets;
   const load = async (): Promise<Secrets> => {
@@ -62,12 +68,59 @@ function open(document: string, options: SecretsOptions): NonNullable<typeof ope
   return { options: document, secrets, loaded: load() };
 }
 
+function publish(event: SecretsEvent): void {
+  for (const listener of listeners) attempt(() => listener(event));
+}
+
+/**
+ * Loads the secrets of the process before this returns, or ends the process with the error's exit code.
+ * @internal
+ */
+export function registerSecrets(): void {
+  if (opening && opening.secrets === shared) return;
+  try {
+    if (opening) throw failure('SECRETS_CONFIG_INVALID', 'load register before initializeSecrets() is called: by node --import');
+    use(Secrets.share(publish));
+  } catch (error) {
+    if (!(error instanceof SecretsError)) throw error;
+    // At once, also from a worker thread.
+    writeSync(2, `permisos-secrets: ${error.message}\n`);
+    process.exit(native.exitCode(error.code));
+  }
+}
+
+function use(secrets: Secrets): void {
+  current = shared = secrets;
+  // It takes its options from permisos.json alone.
+  opening = { options: '{}', secrets, loaded: Promise.resolve(secrets) };
+  let written: Record<string, string | null> = {};
+  const write = (): void => {
+    const variables = secrets.processVariables();
+    for (const [name, value] of Object.entries(variables)) {
+      // What the application has set itself stays until the secret changes.
+      if (value === written[name]) continue;
+      if (value !== null) process.env[name] = value;
+      else if (process.env[name]) delete process.env[name];
+    }
+    written = variables;
+  };
+  write();
+  secrets.onChange = write;
+}
+
+/** Uses what `register` loaded in another thread, or through another copy of this module. */
+function share(): void {
+  const secrets = opening || !isSharing ? undefined : Secrets.shared(publish);
+  if (secrets) use(secrets);
+}
+
 /** Whether the options are the same, in whatever order. */
 function isSame(document: string, other: string): boolean {
   return document === other || isDeepStrictEqual(JSON.parse(document), JSON.parse(other));
 }
 
 function ready(): Secrets {
+  share();
   if (current) return current;
   throw failure('SECRETS_NOT_READY', 'the secrets are not loaded: call and await initializeSecrets() first');
 }
@@ -150,5 +203,6 @@ export async function withDatabaseRetry<T>(
 export async function closeSecrets(): Promise<void> {
   const secrets = opening?.secrets;
   current = opening = failed = undefined;
+  isSharing = false;
   secrets?.close();
 }

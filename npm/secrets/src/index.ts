@@ -42,6 +42,8 @@ export {
   UnavailableError,
 } from './errors.js';
 // end of generated
+/** @internal */
+export { registerSecrets } from './default.js';
 export type * from './generated/documents.js';
 export type { SecretsOptions } from './options.js';
 export { Secrets } from './secrets.js';

@@ -4,12 +4,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type ErrorDocument, toError } from './errors.js';
-import type { Freshness, Health, Origin, Sample } from './generated/documents.js';
+import type { ErrorCode, Freshness, Health, Origin, Sample } from './generated/documents.js';
 
 /** An answer: JSON of `{"ok":…}` or `{"error":…}`. */
 export type Answer<T> = string & { readonly answers?: T };
 
 type Envelope<T> = { ok: T; error?: undefined } | { ok?: undefined; error: ErrorDocument };
+
+/** Called with what happens. */
+export type Notify = (kind: 'changed' | 'event' | 'lagged', content: string) => void;
 
 /** What `bindings/node` exports. */
 export interface Native {
@@ -18,14 +21,19 @@ export interface Native {
   openSecrets(
     options: string,
     variables: Record<string, string>,
-    notify: (kind: 'changed' | 'event' | 'lagged', content: string) => void,
+    notify: Notify,
   ): Envelope<NativeSecrets>;
+  /** Blocks until they are loaded. */
+  shareSecrets(variables: Record<string, string>, notify: Notify): Envelope<NativeSecrets>;
+  sharedSecrets(notify: Notify): Envelope<NativeSecrets | undefined>;
+  exitCode(code: ErrorCode): number;
 }
 
 export interface NativeSecrets {
   load(): Promise<Answer<null>>;
   refresh(service: string): Promise<Answer<null>>;
   read(service: string): Answer<ReadDocument>;
+  processVariables(): Answer<Record<string, string | null>>;
   countReads(service: string, origin: Origin, freshness: Freshness, times: number): void;
   health(): Answer<Health>;
   metrics(): Answer<Sample[]>;

@@ -45,6 +45,8 @@ export interface SecretsOptions {
   previousFor?: number;
   /** Whether variables stand in when retrieval fails. Default: `true`. */
   environmentFallback?: boolean;
+  /** Whether `@permisos/secrets/register` writes the variables of the secrets to `process.env`. Default: `true`. */
+  processEnv?: boolean;
   /** `{ path, identityFile }`: the last good values, encrypted, for a start while AWS is down. Default: none. */
   snapshot?: { path: string; identityFile: string };
   /** `{ host, port, database, caFile }` for a secret that does not say it, as one that RDS manages; `caFile` is a file with the certificate authorities to trust. Default: none. */
@@ -64,6 +66,8 @@ export interface SecretsOptions {
   /** The longest time for one call in one region. Default: 5 s. */
   timeout?: number;
   // end of generated
+  /** The file with the options that are not given here, or `false` for none. Default: the nearest `permisos.json`, from the working directory upwards. */
+  configFile?: string | false;
   /** The variables to read instead of `process.env`, as strings. Only those of the catalogue and of `secrets` are looked at. */
   env?: Readonly<Record<string, string | undefined>>;
 }

@@ -10,7 +10,7 @@ import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringCon
 import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
 import { failure } from './errors.js';
 import type { Freshness, Health, Origin, Sample, SecretsEvent, Violation } from './generated/documents.js';
-import { native, type NativeSecrets, unwrap } from './native.js';
+import { native, type NativeSecrets, type Notify, unwrap } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
 import { seal } from './redact.js';
 import { reported } from './reported.js';
@@ -74,14 +74,15 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   #monitoring: Entry | undefined;
   // end of generated
   #isClosed = false;
+  /**
+   * Called when what is read may have changed.
+   * @internal
+   */
+  onChange: (() => void) | undefined;
 
-  private constructor(options: SecretsOptions) {
+  private constructor(open: (notify: Notify) => NativeSecrets) {
     super();
-    const document = documentOf(options);
-    const variables = variablesOf(unwrap(native.variableNames(document)), options?.env ?? process.env);
-    this.#native = unwrap(
-      native.openSecrets(document, variables, (kind, content) => this.#receive(kind, content)),
-    );
+    this.#native = open((kind, content) => this.#receive(kind, content));
   }
 
   /**
@@ -104,9 +105,45 @@ export class Secrets extends EventEmitter<SecretsEvents> {
    * @internal
    */
   static create(options: SecretsOptions, listener?: (event: SecretsEvent) => void): Secrets {
-    const secrets = new Secrets(options);
+    const document = documentOf(options);
+    const variables = variablesOf(unwrap(native.variableNames(document)), options?.env ?? process.env);
+    const secrets = new Secrets((notify) => unwrap(native.openSecrets(document, variables, notify)));
     if (listener) secrets.on('event', listener);
     return secrets;
+  }
+
+  /**
+   * The secrets of the process, loaded when this returns: by this call, or before by another thread or copy of this module.
+   * @internal
+   */
+  static share(listener: (event: SecretsEvent) => void): Secrets {
+    const variables = variablesOf(unwrap(native.variableNames('{}')), process.env);
+    const secrets = new Secrets((notify) => unwrap(native.shareSecrets(variables, notify)));
+    return secrets.#reportTo(listener);
+  }
+
+  /**
+   * The secrets of the process, if they are shared.
+   * @internal
+   */
+  static shared(listener: (event: SecretsEvent) => void): Secrets | undefined {
+    let shared: NativeSecrets | undefined;
+    const secrets = new Secrets((notify) => (shared = unwrap(native.sharedSecrets(notify))) as NativeSecrets);
+    return shared && secrets.#reportTo(listener);
+  }
+
+  #reportTo(listener: (event: SecretsEvent) => void): this {
+    // Under Jest nothing can be required once a test file has ended; events still come.
+    eventChannel();
+    return this.on('event', listener);
+  }
+
+  /**
+   * Each variable of the secrets with its value for `process.env`, or null where it is to be unset.
+   * @internal
+   */
+  processVariables(): Record<string, string | null> {
+    return unwrap(this.#native.processVariables());
   }
 
   /** @internal */
@@ -271,9 +308,10 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
 
   #receive(kind: 'changed' | 'event' | 'lagged', content: string): void {
+    if (kind === 'event') return this.#publish(JSON.parse(content) as SecretsEvent);
     if (kind === 'changed') this.#forget(content);
-    else if (kind === 'lagged') this.#forgetAll();
-    else this.#publish(JSON.parse(content) as SecretsEvent);
+    else this.#forgetAll();
+    this.onChange?.();
   }
 
   #publish(event: SecretsEvent): void {

@@ -112,7 +112,7 @@ impl Exec {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
-        let (variables, _) = variables(context, secrets, &files);
+        let (variables, _) = context.options.assignments(|service| secrets.read(service), |service| files.of(service));
         let mut streams = vec![];
         if let Some(from) = child.stdout.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
@@ -199,7 +199,7 @@ fn environment(
             environment.remove(OsStr::new(name));
         }
     }
-    let (filled, failed) = variables(context, secrets, files);
+    let (filled, failed) = options.assignments(|service| secrets.read(service), |service| files.of(service));
     note(context, &failed);
     if let Some(long) = filled.iter().find(|it| it.name.len() + it.value.expose_secret().len() + 2 > LONGEST) {
         let message = format!("{} is longer than the {LONGEST} bytes that a variable may have on Linux", long.name);
@@ -208,24 +208,6 @@ fn environment(
     environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
     environment.extend(files.variable());
     Ok(environment)
-}
-
-/// The variables of the services that can be read, and why others cannot; that an optional one is not there is normal.
-pub(super) fn variables(
-    context: &Context<'_>,
-    secrets: &Secrets,
-    files: &AuthorityFiles,
-) -> (Vec<Assignment>, Vec<Error>) {
-    let (mut variables, mut failed) = (vec![], vec![]);
-    for service in context.options.service_ids() {
-        let Some(definition) = context.options.definition(&service) else { continue };
-        match secrets.read(&service) {
-            Ok(read) => variables.extend(read.config.variables(definition, files.of(&service))),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => failed.push(error),
-        }
-    }
-    (variables, failed)
 }
 
 /// Notes which services are left out, and why.

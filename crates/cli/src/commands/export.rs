@@ -76,7 +76,7 @@ impl Export {
         // In an outage the environment would stand in, and its values would pass for those of Secrets Manager.
         let secrets = context.secrets(&[("environmentFallback", false.into())])?;
         secrets.ready().await?;
-        let (variables, failed) = exec::variables(context, &secrets, &AuthorityFiles::default());
+        let (variables, failed) = context.options.assignments(|service| secrets.read(service), |_| None);
         match Error::several(failed.clone()) {
             Some(error) if self.force => Err(error),
             _ => {

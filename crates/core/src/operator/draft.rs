@@ -105,7 +105,7 @@ impl Options {
         self.definition(service).ok_or_else(|| Error::not_configured(service))
     }
 
-    fn context<'a>(&'a self, variables: &'a Variables) -> Context<'a> {
+    pub(crate) fn context<'a>(&'a self, variables: &'a Variables) -> Context<'a> {
         Context {
             environment: &self.environment,
             region: self.connection.regions.first().map(String::as_str),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use permisos_secrets_core::schema::{DefaultValue, Definition, Field, FieldList, Kind, Need};
-use permisos_secrets_core::{OPTIONS, OptionRow, Service};
+use permisos_secrets_core::{DRIVER_OPTIONS, OPTIONS, OptionRow, Service};
 
 use crate::cache::Workspace;
 
@@ -125,9 +125,9 @@ fn definitions() -> impl Iterator<Item = (Service, &'static Definition)> {
     Service::ALL.into_iter().map(|service| (service, service.definition()))
 }
 
-/// The options that a user sets; the others are the driver's.
+/// The options that a user sets.
 fn user_options() -> impl Iterator<Item = &'static OptionRow> {
-    OPTIONS.iter().filter(|row| !["startedAt", "seed"].contains(&row.name))
+    OPTIONS.iter().filter(|row| !DRIVER_OPTIONS.contains(&row.name))
 }
 
 /// The fields of a service's config, group by group: the name of each record in kebab-case without `-config`, what it

@@ -11,6 +11,6 @@ pub(super) fn files() -> anyhow::Result<Vec<Generated>> {
         files.push(Generated::file(format!("npm/secrets/schemas/{service}.json"), text));
     }
     let text = serde_json::to_string_pretty(&options_schema())? + "\n";
-    files.push(Generated::file("npm/secrets/schemas/options.json", text));
+    files.push(Generated::file("npm/secrets/schemas/permisos.json", text));
     Ok(files)
 }
