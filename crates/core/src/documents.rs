@@ -151,7 +151,6 @@ impl Variables {
 /// A variable to look up, in the document `variable-names`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct VariableName {
     /// Its name.
     pub name: String,
@@ -170,7 +169,6 @@ impl VariableName {
 /// The document `setup`: what the options ask of a host.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Setup {
     /// Where values come from. `environment`: there is nothing to fetch.
     pub source: SourceKind,

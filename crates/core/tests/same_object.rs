@@ -1,7 +1,5 @@
 //! The same version is the same object.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::sync::Arc;
 
 use permisos_secrets_core::schema::SecurityConfig;
