@@ -18,7 +18,7 @@ pub struct OptionRow {
 }
 
 /// The options that every runtime takes. Durations are in seconds.
-pub const OPTIONS: [OptionRow; 21] = [
+pub const OPTIONS: [OptionRow; 22] = [
     row("environment", "`PERMISOS_ENVIRONMENT`, `NODE_ENV`, `development`", "the names' second segment", text),
     row(
         "source",
