@@ -162,7 +162,7 @@ impl SecretsBuilder {
         // The engine has neither clock nor randomness. The seed is one that a double holds, as it crosses into a sandbox.
         given.entry("startedAt").or_insert_with(|| wall_clock().0.into());
         given.entry("seed").or_insert_with(|| (RandomState::new().hash_one(wall_clock()) >> 11).into());
-        let opened = engine.unwrap_or_else(|| Box::new(native))(&given, variables);
+        let opened = engine.unwrap_or_else(|| Box::new(native))(given, variables);
         let mut engine = opened.map_err(|error| merged.explain(&error))?;
         let source = match (engine.source(), connect) {
             (SourceKind::Environment, _) => None,
