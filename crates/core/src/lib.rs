@@ -3,6 +3,7 @@
 // The derive names its crate as an application does.
 extern crate self as permisos_secrets;
 
+mod assignments;
 mod connection;
 mod documents;
 #[cfg(any(feature = "redis", feature = "sqlx", feature = "tokio-postgres"))]

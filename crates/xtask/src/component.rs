@@ -266,10 +266,9 @@ mod tests {
         check_wit(&dummy(&wit(), "", "").unwrap(), &wit()).unwrap();
         for (from, to) in [
             ("@0.1.0", "@0.1.1"),
-            ("  export types;\n", ""),
-            ("db: option<u32>", "db: u32"),
-            ("db: option<u32>", "index: option<u32>"),
             ("poll-timeout: func() -> option<timestamp>;", ""),
+            ("poll-timeout: func() -> option<timestamp>;", "poll-timeout: func() -> timestamp;"),
+            ("refreshed: func(service: string)", "refreshed: func(secret: string)"),
         ] {
             let another = dummy(&wit(), from, to).unwrap();
             assert!(check_wit(&another, &wit()).is_err(), "{from} to {to} is not reported");
@@ -280,11 +279,12 @@ mod tests {
     fn an_item_without_documentation_is_reported() {
         check_docs(&wit()).unwrap();
         for (documentation, item) in [
-            ("/// Why the last one failed, if it did.", "types/service-health/last-error"),
-            ("/// `AWSCURRENT`", "engine/stage/current"),
             ("/// When to call `poll-fetch` again, if nothing happens before.", "engine/[method]engine.poll-timeout"),
-            ("/// The first value.\n    loaded", "types/event-kind/loaded"),
-            ("/// How a source reaches Secrets Manager.", "types/connection"),
+            ("/// One broken rule. Holds no value and no part of one.", "config/violation"),
+            (
+                "/// What the caller must do, e.g. `SECRETS_NOT_FOUND`: the codes of every other runtime.",
+                "config/error/code",
+            ),
         ] {
             let kept = documentation.split_once('\n').map_or("", |(_, kept)| kept);
             let (resolve, package) = parse(&wit(), documentation, kept).unwrap();

@@ -12,7 +12,6 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::Exit;
-use crate::authorities::AuthorityFiles;
 use crate::commands::exec;
 use crate::context::Context;
 use crate::dotenv;

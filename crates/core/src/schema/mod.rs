@@ -9,6 +9,7 @@ mod context;
 mod custom;
 mod definition;
 mod environment;
+mod exposed;
 mod json_schema;
 pub(crate) mod near;
 mod parse;
