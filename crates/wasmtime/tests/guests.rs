@@ -221,13 +221,13 @@ async fn a_guest_reads_everything_that_its_host_holds() {
             r#"DatabaseConfig {{ host: "db.internal", port: 6432, database: "permisos", username: "app", password: "canary-1", ssl: Some(DatabaseSsl {{ reject-unauthorized: false, ca: Some({ca:?}) }}), url: "postgresql://app:canary-1@db.internal:6432/permisos", extra: "{{\"more\":1}}" }}"#
         ),
         format!(
-            r#"RedisConfig {{ host: "cache.internal", port: 7000, username: Some("reader"), password: Some("canary-2"), db: Some(3), tls: Some(RedisTls {{ servername: "cache.example.com", reject-unauthorized: false, ca: Some({ca:?}) }}), url: "rediss://reader:canary-2@cache.internal:7000/3", extra: "{{\"more\":2}}" }}"#
+            r#"RedisConfig {{ host: "cache.internal", port: 7000, username: Some("reader"), password: Some("canary-2"), db: Some(3), tls: Some(RedisTls {{ servername: Some("cache.example.com"), reject-unauthorized: false, ca: Some({ca:?}) }}), url: "rediss://reader:canary-2@cache.internal:7000/3", extra: "{{\"more\":2}}" }}"#
         ),
         format!(
             r#"SecurityConfig {{ session-secret: {new:?}, jwt-secret: "canary-3-new", internal-api-key: "canary-4", session-secrets: [{new:?}, {old:?}], jwt-secrets: ["canary-3-new", "canary-3-old"], extra: "{{\"more\":3}}" }}"#
         ),
         r#"StripeConfig { public-key: "pk_test_5", private-key: "sk_test_6", webhook-secret: "whsec_7", extra: "{\"more\":4}" }"#.to_owned(),
-        r#"EmailConfig { smtp-user: "user", smtp-password: "canary-8", from-address: "noreply@example.com", host: "smtp.internal", port: 2525, configuration-set: Some("set"), extra: "{\"more\":5}" }"#.to_owned(),
+        r#"EmailConfig { smtp-user: "user", smtp-password: "canary-8", from-address: "noreply@example.com", host: "smtp.internal", port: 2525, secure: false, configuration-set: Some("set"), extra: "{\"more\":5}" }"#.to_owned(),
         r#"GovernmentPortalConfig { username: "clerk", password: "canary-9", login-url: "https://portal.example.com/login", extra: "{\"more\":6}" }"#.to_owned(),
         r#"MonitoringConfig { keys: [("datadogApiKey", "canary-11"), ("sentryDsn", "canary-10")] }"#.to_owned(),
         r#"{"retries":3,"sandbox":true,"token":"canary-12","extra":{"more":7}}"#.to_owned(),
