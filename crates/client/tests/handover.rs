@@ -277,7 +277,7 @@ fn started<T: Send + 'static>(driver: &Arc<Driver>, work: impl FnOnce(&Driver) -
 }
 
 #[test]
-fn whoever_waits_for_the_load_is_woken_and_reads() {
+fn a_waiting_load_is_woken_and_reads() {
     check(|driver| {
         let wait = |driver: &Driver| {
             block_on(driver.until(|| Ok(()), |engine, now| engine.loaded(now))).unwrap();
@@ -354,7 +354,7 @@ fn after_close_nothing_is_read() {
 }
 
 #[test]
-fn after_close_nobody_waits() {
+fn after_close_no_task_waits() {
     check(|driver| {
         let driving = started(&driver, |driver| block_on(drive(driver)));
         let waiting = started(&driver, |driver| block_on(driver.until(|| Ok(()), |engine, now| engine.loaded(now))));
