@@ -29,6 +29,12 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(test.env("PERMISOS_HOST_PYTHON", python).env("PERMISOS_PYTHON", workspace.python()?).run()?)
 }
 
+/// A program of the packages in `tests/hosts`, to be run by Node.
+pub(crate) fn tool(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
+    modules(workspace)?;
+    Ok(workspace.root.join("tests/hosts/node_modules/.bin").join(name))
+}
+
 /// Makes `tests/hosts/node_modules` a link into the cache, where the packages are installed once.
 fn modules(workspace: &Workspace) -> anyhow::Result<()> {
     let Workspace { shell, root, .. } = workspace;
