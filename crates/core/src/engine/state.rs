@@ -49,12 +49,12 @@ impl Read {
         };
         let shapes = |config: &Config| {
             let (exposed, redacted) = (config.expose_json(), config.redacted_json());
-            Zeroizing::new(format!("\"config\":{},\"redacted\":{redacted}", &*exposed))
+            Zeroizing::new(format!("\"config\":{},\"redacted\":{redacted}", *exposed))
         };
-        let previous = previous.as_ref().map(|previous| Zeroizing::new(format!("{{{}}}", &*shapes(previous))));
+        let previous = previous.as_ref().map(|previous| Zeroizing::new(format!("{{{}}}", *shapes(previous))));
         Zeroizing::new(format!(
             "{{{},\"origin\":{},\"freshness\":{},\"versionId\":{},\"previous\":{}}}",
-            &*shapes(config),
+            *shapes(config),
             json(origin),
             json(freshness),
             json(&version_id.as_deref()),
