@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use crate::credentials::Chain;
 use crate::setup::{SecondAttempt, describe, set_up};
-use crate::signed::Signed;
+use crate::signed::{Decision, Signed};
 use crate::table;
 
 /// How often a page of events is asked for again, and how long after the last time.
@@ -165,17 +165,6 @@ pub struct TrailEvent {
     pub secret: Option<String>,
     /// Why it was refused, if it was.
     pub error: Option<String>,
-}
-
-/// Whether a principal may do something to something.
-#[derive(Clone, Debug, Serialize)]
-pub struct Decision {
-    /// The action.
-    pub action: String,
-    /// The resource.
-    pub resource: String,
-    /// Whether it is allowed.
-    pub allowed: bool,
 }
 
 impl fmt::Debug for Admin {

@@ -21,9 +21,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Host, Url};
 
+use crate::fault::failure;
 use crate::flights::in_flight;
 use crate::network::{Cause, Client, Route, Unreachable};
-use crate::setup::failure;
 use crate::table;
 
 /// Secrets Manager's 64 KiB, escaped as JSON, with room for the rest.

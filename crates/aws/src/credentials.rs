@@ -2,7 +2,6 @@
 //! that mends it. The providers are AWS's own; which one failed, and why, their errors keep to themselves.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
@@ -40,10 +39,10 @@ use serde_json::Value;
 use sha1::Digest;
 use tokio::sync::Mutex;
 
-use crate::network::{Cause, Client, Unreachable, causes};
+use crate::fault::Fault;
+use crate::network::{Cause, Client, Unreachable, causes, connect_timeout};
 use crate::process::ProcessProvider;
 use crate::profile::{Base, Profiles, Recipe, Role, Source, home, variable};
-use crate::setup::{connect_timeout, failure};
 use crate::table;
 
 /// Credentials are asked for again so long before they end: a call that is signed now must still arrive.
@@ -52,41 +51,6 @@ const BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 const INSTANCE_ATTEMPTS: u32 = 2;
 /// The part of the whole limit within which a server of credentials has to answer, so that it is named if it does not.
 const ANSWER_PART: f64 = 0.8;
-
-/// Why there are no credentials, in our own words: a server's or a program's may quote anything.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault {
-    pub(crate) kind: ErrorKind,
-    message: String,
-}
-
-impl Fault {
-    pub(crate) fn new(kind: ErrorKind, message: &str) -> Self {
-        Self { kind, message: message.to_owned() }
-    }
-
-    fn unauthenticated(message: &str) -> Self {
-        Self::new(ErrorKind::Unauthenticated, message)
-    }
-
-    /// Why, if that is why an SDK's call failed.
-    pub(crate) fn in_causes_of<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Self> {
-        causes(error).find_map(|cause| cause.downcast_ref())
-    }
-
-    /// The failure of what was to be done with them.
-    pub(crate) fn failure(&self, place: &str) -> Failure {
-        failure(self.kind, &format!("{place} was not sent: {}", self.message))
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl StdError for Fault {}
 
 /// How the providers of credentials reach their servers.
 pub(crate) struct Reach<'c> {

@@ -4,6 +4,7 @@
 mod admin;
 mod agent;
 mod credentials;
+mod fault;
 mod flights;
 mod network;
 mod process;
@@ -19,8 +20,9 @@ use std::sync::Arc;
 use permisos_secrets_core::{Connection, Source, SourceKind};
 
 #[cfg(feature = "admin")]
-pub use admin::{Admin, Decision, Description, Identity, Rotation, SecretAttributes, Stored, TrailEvent, Version};
+pub use admin::{Admin, Description, Identity, Rotation, SecretAttributes, Stored, TrailEvent, Version};
 pub use agent::AgentSource;
+pub use signed::Decision;
 pub use source::AwsSource;
 
 /// The source that the options ask for. `permisos-secrets` connects by it unless it is given another one. Nothing is contacted before the first fetch.

@@ -31,6 +31,14 @@ use rustls::{CertificateError, RootCertStore};
 /// AWS's own cryptography, which prefers the post-quantum key exchange X25519MLKEM768.
 const TLS: Provider = Provider::Rustls(CryptoMode::AwsLc);
 
+/// A connection takes milliseconds, or is not to be had.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Less than the time-out of the call, so that what took the time is known.
+pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
+    timeout.mul_f64(0.6).min(CONNECT_TIMEOUT)
+}
+
 /// Which servers a client is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Route {

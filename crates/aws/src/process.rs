@@ -17,7 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use crate::credentials::Fault;
+use crate::fault::Fault;
 use crate::profile::Secret;
 
 /// Credentials are a few hundred bytes, tokens a few thousand.

@@ -17,15 +17,14 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use permisos_secrets_core::{Connection, ErrorKind, Failure};
 
-use crate::credentials::{Chain, Fault, Reach};
-use crate::network::{Cause, Client, Route, Unreachable};
+use crate::credentials::{Chain, Reach};
+use crate::fault::{Fault, failure};
+use crate::network::{Cause, Client, Route, Unreachable, connect_timeout};
 use crate::profile::Profiles;
 use crate::table;
 
 /// The SDK tries a call once more; after that the engine's own wait is the better one.
 const ATTEMPTS: u32 = 2;
-/// A connection takes milliseconds, or is not to be had.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A server that asks for a longer wait is not believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
@@ -89,11 +88,6 @@ pub(crate) async fn set_up(
         #[cfg(feature = "admin")]
         client: aws,
     })
-}
-
-/// Less than the time-out of the call, so that what took the time is known.
-pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
-    timeout.mul_f64(0.6).min(CONNECT_TIMEOUT)
 }
 
 /// What the SDK's second attempt is for: not for a connection that was waited for in vain, but for every code of the table
@@ -196,9 +190,4 @@ fn clock_difference(date: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{minutes} min {direction} the server's"))
-}
-
-pub(crate) fn failure(kind: ErrorKind, message: &str) -> Failure {
-    // Names of profiles and files are whatever the variables hold.
-    Failure { kind, message: message.replace(char::is_control, ""), retry_after: None }
 }

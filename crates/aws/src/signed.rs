@@ -11,17 +11,30 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http_body_util::{BodyExt, Limited};
 use permisos_secrets_core::{Connection, ErrorKind, Failure, Partition};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::admin::Decision;
 use crate::credentials::Chain;
-use crate::setup::{RegionSetup, answered, connect_timeout, failure, unsent};
+use crate::fault::failure;
+use crate::network::connect_timeout;
+use crate::setup::{RegionSetup, answered, unsent};
 use crate::table;
 
 /// Fifty events of a page, each a few kilobytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// Pages of one simulation: a server that repeats itself has no end.
 const PAGE_LIMIT: usize = 100;
+
+/// Whether a principal may do something to something.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// The action.
+    pub action: String,
+    /// The resource.
+    pub resource: String,
+    /// Whether it is allowed.
+    pub allowed: bool,
+}
 
 /// Signs and sends.
 pub(crate) struct Signed {

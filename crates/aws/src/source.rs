@@ -22,8 +22,9 @@ use permisos_secrets_core::{
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::credentials::Chain;
+use crate::fault::failure;
 use crate::flights::{CONCURRENCY, in_flight};
-use crate::setup::{RegionSetup, SecondAttempt, describe, failure, set_up};
+use crate::setup::{RegionSetup, SecondAttempt, describe, set_up};
 use crate::table;
 
 /// Ids in one `BatchGetSecretValue`

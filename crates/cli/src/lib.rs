@@ -5,6 +5,7 @@ mod commands;
 mod context;
 mod dates;
 mod dotenv;
+mod global;
 mod group;
 mod mask;
 mod node_env;
@@ -19,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches};
 use permisos_secrets_core::{Error, ErrorKind};
 
 use commands::Command;
-use context::Global;
+use global::Global;
 use output::Output;
 
 /// The program's name.

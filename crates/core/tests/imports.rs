@@ -1,4 +1,4 @@
-//! Modules of core form layers: no two files import each other, directly or through others.
+//! The files of each crate form layers: no two import each other, directly or through others.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test reads files")]
 
@@ -40,8 +40,15 @@ fn named(text: &str, module: &str, is_folder: bool) -> Vec<String> {
 
 #[test]
 fn no_two_files_import_each_other() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for of in std::fs::read_dir(crates).unwrap() {
+        check(&of.unwrap().path().join("src"));
+    }
+}
+
+fn check(folder: &Path) {
     let mut files = BTreeMap::new();
-    modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut files);
+    modules(folder, "", &mut files);
     let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (module, file) in &files {
         let is_folder = file.file_stem().unwrap() == "mod";
@@ -58,7 +65,9 @@ fn no_two_files_import_each_other() {
             imports.entry(module).or_default().extend(below.map(String::as_str));
         }
     }
-    assert!(imports["engine::secret"].contains("schema"), "imports are found: {imports:?}");
+    if folder.ends_with("core/src") {
+        assert!(imports["engine::secret"].contains("schema"), "imports are found: {imports:?}");
+    }
     // Take away what imports nothing that is left: circles stay.
     loop {
         let left: BTreeSet<&str> = imports.keys().copied().collect();
@@ -71,5 +80,5 @@ fn no_two_files_import_each_other() {
             break;
         }
     }
-    assert!(imports.is_empty(), "these import each other: {imports:#?}");
+    assert!(imports.is_empty(), "these of {} import each other: {imports:#?}", folder.display());
 }

@@ -16,6 +16,6 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "permisos:hosted/hosted",
-    with: { "wasmcloud:secrets/store.secret": crate::host::Handle },
+    with: { "wasmcloud:secrets/store.secret": crate::handle::Handle },
     imports: { "wasmcloud:secrets/reveal.reveal": trappable },
 });

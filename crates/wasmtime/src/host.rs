@@ -1,18 +1,20 @@
 //! Secrets for guests: what applications compiled to components import.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::{fmt, mem};
 
 use permisos_secrets::{Config, Error, ErrorKind, Secrets, Service, ServiceId};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::{CallHook, Engine, Store};
 
 use crate::bindings::permisos::secrets::config;
 use crate::bindings::wasi::config::store as wasi_config;
 use crate::bindings::wasmcloud::secrets::{reveal, store as wasmcloud_store};
 use crate::convert::ToWit;
-use crate::limits::{Bounds, CALL};
+use crate::handle::{Handle, Key};
+use crate::limits::{Bounds, CALL, Limits, charge};
 
 /// What one guest may read: the host's secrets, and which of them are granted. It belongs into the store's state.
 pub struct SecretsCtx {
@@ -166,21 +168,41 @@ impl reveal::Host for SecretsCtx {
     }
 }
 
-/// What `wasmcloud:secrets` hands out: no value yet.
-#[derive(Clone)]
-#[expect(unreachable_pub, reason = "the generated module exports it")]
-pub struct Handle(Key);
+impl Limits {
+    /// A store for one guest, held to the bounds, with the fuel of its first call. Fails where the engine is not of
+    /// [`config`](Self::config).
+    pub fn store<T: 'static>(
+        self,
+        engine: &Engine,
+        state: T,
+        ctx: fn(&mut T) -> &mut SecretsCtx,
+    ) -> wasmtime::Result<Store<T>> {
+        let mut store = Store::new(engine, state);
+        self.hold(&mut store, ctx)?;
+        Ok(store)
+    }
 
-/// `{service}/{field}`, e.g. `database/password` or `whatsapp/api/token`.
-#[derive(Clone)]
-struct Key {
-    service: ServiceId,
-    field: String,
-}
-
-impl Key {
-    fn parse(text: &str) -> Option<Self> {
-        let (service, field) = text.rsplit_once('/')?;
-        Some(Self { service: service.into(), field: field.to_owned() })
+    /// Holds a guest's store to the bounds, and gives it the fuel of one call: what [`store`](Self::store) does, for a
+    /// store that was made elsewhere. Without it a guest has no fuel and no secrets.
+    pub fn hold<T: 'static>(self, store: &mut Store<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
+        ctx(store.data_mut()).bounds = Some(self.memory_limits());
+        store.limiter(move |state| ctx(state).bounds.get_or_insert_with(|| self.memory_limits()));
+        store.call_hook(move |mut store, hook| {
+            let ctx = ctx(store.data_mut());
+            match hook {
+                CallHook::CallingHost => ctx.depth += 1,
+                CallHook::ReturningFromHost => ctx.depth = ctx.depth.saturating_sub(1),
+                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+            }
+            // Not on the way back from the runtime inside the host's call, as to grow the memory that takes the answer: the
+            // code there has its fuel in a register, and would overwrite what is charged.
+            if ctx.depth > 0 || ctx.work == 0 {
+                return Ok(());
+            }
+            let work = mem::take(&mut ctx.work);
+            charge(store, work)
+        });
+        store.set_hostcall_fuel(self.memory);
+        self.refuel(store)
     }
 }

@@ -3,6 +3,7 @@
 mod bindings;
 mod convert;
 mod engine;
+mod handle;
 mod host;
 mod limits;
 mod sandbox;

@@ -1,14 +1,10 @@
 //! Bounds that a component cannot pass: memory, work, parts, and how many run at once.
 
-use std::mem;
-
 use permisos_secrets::{Error, ErrorKind};
 use wasmtime::{
-    AsContextMut, CallHook, Config, Engine, PoolingAllocationConfig, ResourceLimiter, Store, StoreLimits,
-    StoreLimitsBuilder, Trap,
+    AsContextMut, Config, Engine, PoolingAllocationConfig, ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder,
+    Trap,
 };
-
-use crate::host::SecretsCtx;
 
 /// What a component may use. [`Limits::default`] is tight around the engine, with most catalogues, though not with a
 /// thousand secrets of the 65,536 bytes that Secrets Manager stores at most; [`Limits::guest`] admits applications in Rust,
@@ -89,43 +85,6 @@ impl Limits {
                 ),
             )
         })
-    }
-
-    /// A store for one guest, held to the bounds, with the fuel of its first call. Fails where the engine is not of
-    /// [`config`](Self::config).
-    pub fn store<T: 'static>(
-        self,
-        engine: &Engine,
-        state: T,
-        ctx: fn(&mut T) -> &mut SecretsCtx,
-    ) -> wasmtime::Result<Store<T>> {
-        let mut store = Store::new(engine, state);
-        self.hold(&mut store, ctx)?;
-        Ok(store)
-    }
-
-    /// Holds a guest's store to the bounds, and gives it the fuel of one call: what [`store`](Self::store) does, for a
-    /// store that was made elsewhere. Without it a guest has no fuel and no secrets.
-    pub fn hold<T: 'static>(self, store: &mut Store<T>, ctx: fn(&mut T) -> &mut SecretsCtx) -> wasmtime::Result<()> {
-        ctx(store.data_mut()).bounds = Some(self.memory_limits());
-        store.limiter(move |state| ctx(state).bounds.get_or_insert_with(|| self.memory_limits()));
-        store.call_hook(move |mut store, hook| {
-            let ctx = ctx(store.data_mut());
-            match hook {
-                CallHook::CallingHost => ctx.depth += 1,
-                CallHook::ReturningFromHost => ctx.depth = ctx.depth.saturating_sub(1),
-                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
-            }
-            // Not on the way back from the runtime inside the host's call, as to grow the memory that takes the answer: the
-            // code there has its fuel in a register, and would overwrite what is charged.
-            if ctx.depth > 0 || ctx.work == 0 {
-                return Ok(());
-            }
-            let work = mem::take(&mut ctx.work);
-            charge(store, work)
-        });
-        store.set_hostcall_fuel(self.memory);
-        self.refuel(store)
     }
 
     /// Gives the store the fuel of the next call. Fails where the engine is not of [`config`](Self::config).

@@ -13,7 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::Exit;
-use crate::context::{Context, Global};
+use crate::context::Context;
+use crate::global::Global;
 use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, counted, paint};
 use crate::prompt;
 

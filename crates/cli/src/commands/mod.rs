@@ -18,7 +18,8 @@ mod template;
 use clap::Subcommand;
 use permisos_secrets_core::{Error, ErrorKind};
 
-use crate::context::{Context, Global, process_environment};
+use crate::context::{Context, process_environment};
+use crate::global::Global;
 use crate::output::Output;
 
 /// The commands.

@@ -9,7 +9,7 @@ use quote::ToTokens;
 use syn::{Attribute, Fields, ImplItem, Item, TraitItem, Type, Visibility};
 use xshell::cmd;
 
-use super::Generated;
+use super::parts::Generated;
 use crate::cache::{Workspace, need};
 
 /// The crates that others build on. The lint `unreachable_pub` sees to it that what is `pub` there is public.

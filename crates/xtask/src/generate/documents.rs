@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use permisos_secrets_core::{ErrorKind, Metric};
 use syn::{Attribute, Expr, Field, Fields, GenericArgument, Item, Lit, Meta, PathArguments, Type};
 
-use super::{Generated, camel, kebab};
+use super::parts::{Generated, camel, kebab};
 
 /// Where the types are, and each with its name in TypeScript.
 const TYPES: [(&str, &[(&str, &str)]); 6] = [

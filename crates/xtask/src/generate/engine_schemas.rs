@@ -4,7 +4,7 @@ use permisos_secrets_core::schema::{Definition, Field, Kind};
 use permisos_secrets_core::{ErrorKind, Service};
 use serde_json::{Map, Value, json};
 
-use super::{Generated, definitions, is_optional};
+use super::parts::{Generated, definitions, is_optional};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Generated, definitions, pascal, records, snake};
+use super::parts::{Generated, definitions, pascal, records, snake};
 
 pub(super) fn files() -> Vec<Generated> {
     let mut text =

@@ -2,7 +2,7 @@
 
 use permisos_secrets_core::{options_schema, schema};
 
-use super::{Generated, definitions};
+use super::parts::{Generated, definitions};
 
 pub(super) fn files() -> anyhow::Result<Vec<Generated>> {
     let mut files = vec![];

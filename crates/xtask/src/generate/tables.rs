@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use permisos_secrets_core::schema::{Definition, Field, Kind};
 
-use super::{Generated, definitions, pascal, user_options};
+use super::parts::{Generated, definitions, pascal, user_options};
 
 pub(super) fn files() -> Vec<Generated> {
     let (mut node, mut native) = (String::new(), String::new());

@@ -6,7 +6,7 @@ use permisos_secrets_core::schema::{Field, Kind};
 
 use serde_json::Value;
 
-use super::{Generated, camel, definitions, is_optional, pascal, user_options};
+use super::parts::{Generated, camel, definitions, is_optional, pascal, user_options};
 
 pub(super) fn files() -> Vec<Generated> {
     let names: Vec<String> = definitions().map(|(service, _)| format!("{}Config", pascal(service.as_str()))).collect();

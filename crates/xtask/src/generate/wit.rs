@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use permisos_secrets_core::schema::{Definition, Field, Kind};
 
-use super::{Generated, definitions, is_optional, kebab, records};
+use super::parts::{Generated, definitions, is_optional, kebab, records};
 
 pub(super) fn files() -> Vec<Generated> {
     let (mut configs, mut getters) = (String::new(), String::new());
