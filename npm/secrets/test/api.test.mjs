@@ -118,9 +118,9 @@ test('a custom secret is read by its definition', async () => {
 });
 
 test('an unknown property of a definition is refused', async () => {
-  const secret = defineSecret('whatsapp/api', { fields: { token: {} }, optional: true });
+  const secret = defineSecret('whatsapp/api', { fields: { token: {} }, optionl: true });
   await assert.rejects(initializeSecrets({ ...options, secrets: [secret] }), (error) => {
-    assert.deepEqual(error.violations.map(({ path }) => path), ['/secrets/0/optional']);
+    assert.deepEqual(error.violations.map(({ path }) => path), ['/secrets/0/optionl']);
     return true;
   });
 });
