@@ -22,6 +22,7 @@ use permisos_secrets_core::{Connection, Source, SourceKind};
 #[cfg(feature = "admin")]
 pub use admin::{Admin, Description, Identity, Rotation, SecretAttributes, Stored, TrailEvent, Version};
 pub use agent::AgentSource;
+#[cfg(feature = "admin")]
 pub use signed::Decision;
 pub use source::AwsSource;
 
