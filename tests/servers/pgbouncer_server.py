@@ -4,10 +4,8 @@ Reads `{ port, users, method, authority }` as its first line: the server's port,
 them, and the PEM that the server's certificate is of. Prints its port; `unavailable` where PgBouncer is not installed.
 """
 
-import ctypes
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -16,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+from owner import as_owner, owner
+
 CONFIGURATION = """
 [databases]
 * = host=127.0.0.1 port={server} dbname=postgres
@@ -39,19 +38,9 @@ def main() -> None:
     if program is None:
         print("unavailable", flush=True)
         return
-    # It refuses to run as root.
-    owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-
-    def as_owner() -> None:
-        if os.getuid() == 0:
-            os.setgroups([])
-            os.setgid(owner.pw_gid)
-            os.setuid(owner.pw_uid)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-
     with tempfile.TemporaryDirectory(prefix="permisos-secrets-pgbouncer-") as name:
         folder = Path(name)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
+        os.chown(folder, owner().pw_uid, owner().pw_gid)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -62,10 +51,15 @@ def main() -> None:
         for file, text in texts.items():
             with open(folder / file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
                 opened.write(text)
-            os.chown(folder / file, owner.pw_uid, owner.pw_gid)
+            os.chown(folder / file, owner().pw_uid, owner().pw_gid)
         log = open(folder / "log", "w")
         process = subprocess.Popen(
-            [program, folder / "ini"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, preexec_fn=as_owner
+            [program, folder / "ini"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            preexec_fn=as_owner(signal.SIGINT),
         )
         while process.poll() is None:
             with socket.socket() as probe:

@@ -4,10 +4,8 @@ Prints `{ port, password, authority }` as JSON: of the administrator `postgres`,
 that started it, as moto_server.py does; if it is killed itself, the server ends too.
 """
 
-import ctypes
 import json
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -20,8 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from certificates import NOW, issue, pair, pem
+from owner import as_owner, owner
 
-PR_SET_PDEATHSIG = 1
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -40,27 +38,17 @@ def binaries() -> Path:
 
 
 def main() -> None:
-    # The server refuses to run as root: Debian's package made a user for it.
-    owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-
-    def as_owner() -> None:
-        if os.getuid() == 0:
-            os.setgroups([])
-            os.setgid(owner.pw_gid)
-            os.setuid(owner.pw_uid)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
-
     folder = Path(tempfile.mkdtemp(prefix="permisos-secrets-postgres-"))
     try:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        serve(folder, as_owner)
+        os.chown(folder, owner().pw_uid, owner().pw_gid)
+        serve(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def serve(folder: Path, as_owner) -> None:
+def serve(folder: Path) -> None:
     data, password = folder / "data", secrets.token_urlsafe(24)
-    quiet = {"preexec_fn": as_owner, "cwd": folder, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    quiet = {"preexec_fn": as_owner(signal.SIGQUIT), "cwd": folder, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
 
     def write(path: Path, text: str, mode: str = "w") -> None:
         with open(path, mode, opener=lambda path, flags: os.open(path, flags, 0o600)) as file:

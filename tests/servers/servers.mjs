@@ -68,25 +68,22 @@ export async function startPostgres() {
 
 /** Starts PgBouncer before a PostgreSQL, with passwords of its own: `{ port }` and `stop()`; null where it is not installed. */
 export async function startPooler({ port, authority }, method, users) {
-  const python = process.env.PERMISOS_PYTHON ?? 'python3';
-  const script = new URL('pgbouncer_server.py', import.meta.url).pathname;
-  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.write(`${JSON.stringify({ port, authority, method, users })}\n`);
-  const [line] = await once(createInterface(child.stdout), 'line');
-  if (line === 'unavailable') return null;
-  const stop = async () => {
-    const ended = once(child, 'exit');
-    child.stdin.end();
-    await ended;
-  };
-  return { port: Number(line), stop };
+  const asked = { port, authority, method, users };
+  const { line, stop } = await start('pgbouncer_server.py', [], asked);
+  return line === 'unavailable' ? null : { port: Number(line), stop };
 }
 
 /** Starts a server of this folder that prints one line when it is ready, and ends when its standard input closes. */
-export async function startPython(script, ...args) {
+export function startPython(script, ...args) {
+  return start(script, args);
+}
+
+/** The same, with what it reads first. */
+async function start(script, args, asked) {
   const python = process.env.PERMISOS_PYTHON ?? 'python3';
   const path = new URL(script, import.meta.url).pathname;
   const child = spawn(python, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  if (asked) child.stdin.write(`${JSON.stringify(asked)}\n`);
   const [line] = await Promise.race([
     once(createInterface(child.stdout), 'line'),
     once(child, 'exit').then(() => Promise.reject(new Error(`${script} did not start`))),

@@ -96,14 +96,15 @@ pub fn share_secrets(
     variables: HashMap<String, String>,
     notify: Function<'_, FnArgs<(String, String)>, ()>,
 ) -> napi::Result<Opened> {
-    let mut slot = slot();
-    if let Some(shared) = slot.clone() {
+    let mut shared_by_all = shared_by_all();
+    if let Some(shared) = shared_by_all.clone() {
         return borrow(shared, notify);
     }
     let opened = merged("{}").and_then(|merged| {
         let (options, original) =
             Options::parse(&merged.options, &variables).map_err(|error| merged.explain(&error))?;
-        let secrets = Secrets::builder().without_file().options(merged.options).variables(variables).build()?;
+        let builder = Secrets::builder().without_file().options(merged.options.clone());
+        let secrets = builder.variables(variables).build().map_err(|error| merged.explain(&error))?;
         Ok(Shared { secrets, options: Arc::new(options), original })
     });
     let shared = match opened {
@@ -115,7 +116,7 @@ pub fn share_secrets(
         shared.secrets.close();
         return Ok(Opened::error(&error));
     }
-    *slot = Some(shared.clone());
+    *shared_by_all = Some(shared.clone());
     let secrets = shared.secrets.clone();
     Ok(Opened::ok(NativeSecrets { secrets, shared: Some(shared), is_borrowed: false, is_left: AtomicBool::new(false) }))
 }
@@ -127,11 +128,11 @@ pub fn share_secrets(
 /// If Node cannot make the threadsafe function.
 #[napi]
 pub fn shared_secrets(notify: Function<'_, FnArgs<(String, String)>, ()>) -> napi::Result<Opened> {
-    let shared = slot().clone();
+    let shared = shared_by_all().clone();
     shared.map_or(Ok(Opened { ok: None, error: None }), |shared| borrow(shared, notify))
 }
 
-fn slot() -> MutexGuard<'static, Option<Shared>> {
+fn shared_by_all() -> MutexGuard<'static, Option<Shared>> {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -272,7 +273,7 @@ impl NativeSecrets {
             return;
         }
         if self.shared.is_some() {
-            *slot() = None;
+            *shared_by_all() = None;
         }
         self.secrets.close();
     }

@@ -90,13 +90,7 @@ impl Options {
         options: &Map<String, Value>,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(Self, Variables), Error> {
-        let mut problems = Problems {
-            violations: vec![],
-            warnings: vec![],
-            variable: &|_| None,
-            forbids_placeholders: false,
-            is_custom: false,
-        };
+        let mut problems = Problems::of_options();
         let mut fields = Fields::new(options, &mut problems);
         let custom = read_custom(&mut fields);
         let mut variables = Variables::new(variables, &custom);
@@ -179,13 +173,7 @@ impl Options {
     /// The names of the variables to ask the environment for, before the options are checked: those of the services and
     /// secrets that they ask for, and those that steer the engine.
     pub fn variable_names(options: &Map<String, Value>) -> Vec<String> {
-        let mut problems = Problems {
-            violations: vec![],
-            warnings: vec![],
-            variable: &|_| None,
-            forbids_placeholders: false,
-            is_custom: false,
-        };
+        let mut problems = Problems::of_options();
         let mut fields = Fields::new(options, &mut problems);
         let (custom, services) = (read_custom(&mut fields), read_services(&mut fields));
         let definitions = services.iter().map(|service| service.definition()).chain(&custom);

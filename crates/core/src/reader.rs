@@ -21,6 +21,17 @@ pub(crate) struct Problems<'a> {
 }
 
 impl Problems<'_> {
+    /// Those of the options, which no variable fills.
+    pub(crate) fn of_options() -> Self {
+        Self {
+            violations: vec![],
+            warnings: vec![],
+            variable: &|_| None,
+            forbids_placeholders: false,
+            is_custom: false,
+        }
+    }
+
     pub(crate) fn violate(&mut self, path: &str, rule: Rule, phrase: &str) {
         let violation = self.finding(path, rule, phrase);
         self.violations.push(violation);

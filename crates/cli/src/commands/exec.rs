@@ -66,7 +66,7 @@ impl Exec {
         // The program replaces this process: signals reach it, and its exit code is the caller's answer.
         let mut command = std::process::Command::new(&self.command[0]);
         let files = AuthorityFiles::write(context, &secrets);
-        command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets, &files)?);
+        command.args(&self.command[1..]).env_clear().envs(environment(context, &secrets, &files)?.0);
         Err(not_started(&self.command[0], &command.exec()))
     }
 
@@ -103,7 +103,7 @@ impl Exec {
     fn start(&self, context: &Context<'_>, secrets: &Secrets) -> Result<Running, Error> {
         let mut command = Command::new(&self.command[0]);
         let files = AuthorityFiles::write(context, secrets);
-        let environment = environment(context, secrets, &files)?;
+        let (environment, variables) = environment(context, secrets, &files)?;
         command.args(&self.command[1..]).env_clear().envs(environment).kill_on_drop(true);
         if self.mask {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,7 +112,6 @@ impl Exec {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(|error| not_started(&self.command[0], &error))?;
-        let (variables, _) = context.options.assignments(|service| secrets.read(service), |service| files.of(service));
         let mut streams = vec![];
         if let Some(from) = child.stdout.take() {
             streams.push(tokio::spawn(copy(from, tokio::io::stdout(), mask(&variables))));
@@ -185,12 +184,13 @@ fn keep_standard_streams() {
     }
 }
 
-/// The program's environment: this process's, but for the variables of these services, which come from the secrets.
+/// The program's environment: this process's, but for the variables of these services, which come from the secrets; and
+/// those.
 fn environment(
     context: &Context<'_>,
     secrets: &Secrets,
     files: &AuthorityFiles,
-) -> Result<BTreeMap<OsString, OsString>, Error> {
+) -> Result<(BTreeMap<OsString, OsString>, Vec<Assignment>), Error> {
     let options = &context.options;
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     for service in options.service_ids() {
@@ -207,7 +207,7 @@ fn environment(
     }
     environment.extend(filled.iter().map(|it| (it.name.clone().into(), it.value.expose_secret().into())));
     environment.extend(files.variable());
-    Ok(environment)
+    Ok((environment, filled))
 }
 
 /// Notes which services are left out, and why.
