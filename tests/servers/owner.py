@@ -1,4 +1,4 @@
-"""Who runs Debian's servers: they refuse to run as root, and Debian's packages made a user for them."""
+"""Who runs Debian's servers, and when they end."""
 
 import ctypes
 import os
@@ -8,19 +8,24 @@ PR_SET_PDEATHSIG = 1
 
 
 def owner() -> pwd.struct_passwd:
+    """Some refuse to run as root, and Debian's packages made a user for them."""
     return pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
-def as_owner(end: int):
-    """For `preexec_fn`: becomes the owner, and gets the signal `end` when this process ends, however it does."""
+def end_with(end: int):
+    """For `preexec_fn`: the server gets the signal `end` when this process ends, however it does."""
+    return lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, end)
 
-    user = owner()
+
+def as_owner(end: int):
+    """The same, as its owner."""
+    user, arrange = owner(), end_with(end)
 
     def become() -> None:
         if os.getuid() == 0:
             os.setgroups([])
             os.setgid(user.pw_gid)
             os.setuid(user.pw_uid)
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, end)
+        arrange()
 
     return become

@@ -66,6 +66,12 @@ export async function startPostgres() {
   return { ...JSON.parse(line), stop };
 }
 
+/** Starts a Redis that speaks TLS alone, with one user: `{ port, authority }` and `stop()`. */
+export async function startRedis(username, password) {
+  const { line, stop } = await start('redis_server.py', [], { username, password });
+  return { ...JSON.parse(line), stop };
+}
+
 /** Starts PgBouncer before a PostgreSQL, with passwords of its own: `{ port }` and `stop()`; null where it is not installed. */
 export async function startPooler({ port, authority }, method, users) {
   const asked = { port, authority, method, users };

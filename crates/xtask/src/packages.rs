@@ -6,13 +6,14 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 /// The packages, each with a file that shows it is installed.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("iproute2", "usr/*/ip"),
     ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
     ("openssl", "usr/bin/openssl"),
     ("pgbouncer", "usr/sbin/pgbouncer"),
     ("postgresql", "usr/lib/postgresql/*/bin/postgres"),
     ("prometheus", "usr/bin/promtool"),
+    ("redis-server", "usr/bin/redis-server"),
     ("tinyproxy-bin", "usr/bin/tinyproxy"),
 ];
 
