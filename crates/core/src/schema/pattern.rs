@@ -7,7 +7,7 @@
 #[derive(Debug)]
 pub(crate) struct Pattern(Vec<Step>);
 
-/// More steps than this are a mistake, or an attack on whoever reads the options.
+/// More steps than this are a mistake, or an attack on the program that reads the options.
 const LONGEST: usize = 1000;
 
 #[derive(Clone, Debug)]
