@@ -248,15 +248,15 @@ mod tests {
 
     #[test]
     fn what_is_suspicious_is_told_with_its_reason() {
+        const NOTHING: [&str; 0] = [];
         let regions = ["us-east-1".to_owned()];
         let known = ["arn:aws:iam::123456789012:role/api".to_owned(), "arn:aws:iam::123456789012:user/ci-*".to_owned()];
         let expected = Expected { account: "123456789012", regions: &regions, principals: &known };
         let session = "arn:aws:sts::123456789012:assumed-role/api/i-0abc";
         let judge = |principal, region, error| expected.judge(&event(principal, region, error));
-        assert!(judge(session, "us-east-1", None).is_empty());
-        assert!(
-            judge("arn:aws:iam::123456789012:user/ci-7", "us-east-1", Some("ResourceNotFoundException")).is_empty()
-        );
+        assert_eq!(judge(session, "us-east-1", None), NOTHING);
+        let absent = Some("ResourceNotFoundException");
+        assert_eq!(judge("arn:aws:iam::123456789012:user/ci-7", "us-east-1", absent), NOTHING);
         assert_eq!(judge(session, "us-east-1", Some("AccessDenied")), ["denied"]);
         assert_eq!(judge(session, "eu-west-1", None), ["other region"]);
         assert_eq!(judge("arn:aws:sts::123456789012:assumed-role/apiary/i", "us-east-1", None), ["unknown principal"]);
@@ -264,7 +264,7 @@ mod tests {
             judge("arn:aws:iam::999999999999:user/mallory", "us-east-1", None),
             ["other account", "unknown principal"]
         );
-        assert!(judge("secretsmanager.amazonaws.com", "us-east-1", None).is_empty());
+        assert_eq!(judge("secretsmanager.amazonaws.com", "us-east-1", None), NOTHING);
     }
 
     #[test]
