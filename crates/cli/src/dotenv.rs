@@ -160,7 +160,7 @@ pub(crate) fn write(variables: &[Assignment]) -> Result<Zeroizing<String>, Error
             let message = format!("{name} holds every kind of quote: an environment file cannot say it; use json");
             Error::new(ErrorKind::Invalid, message)
         })?);
-        let _ = writeln!(text, "{name}={}", &*line);
+        let _ = writeln!(text, "{name}={}", *line);
     }
     Ok(text)
 }

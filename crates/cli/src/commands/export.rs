@@ -101,7 +101,7 @@ fn json(variables: &[Assignment]) -> Zeroizing<String> {
     for (index, Assignment { name, value, .. }) in variables.iter().enumerate() {
         let comma = if index + 1 < variables.len() { "," } else { "" };
         let value = Zeroizing::new(serde_json::to_string(value.expose_secret()).unwrap_or_default());
-        text.push_str(&Zeroizing::new(format!("  \"{name}\": {}{comma}\n", &*value)));
+        text.push_str(&Zeroizing::new(format!("  \"{name}\": {}{comma}\n", *value)));
     }
     text.push_str("}\n");
     text
