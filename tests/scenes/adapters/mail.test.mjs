@@ -74,7 +74,8 @@ const account = (user) => [user, `canary-password-${user}`];
 const mail = { to: 'ana@example.com', subject: 'Hola', text: 'Hola' };
 
 for (const pool of [true, false]) {
-  test(`${pool ? 'pooled' : 'not pooled'}: mail goes on as the new user, and nothing stays connected as the old one`, async (t) => {
+  const how = pool ? 'pooled: ' : 'not pooled: ';
+  test(how + 'mail goes on as the new user, and nothing stays connected as the old one', async (t) => {
     const accounts = new Map([account('one')]);
     const smtp = await startSmtp(t, accounts);
     const { secrets, put } = await store(t, `pool-${pool}`, stored(smtp.port, 'one', { configurationSet: 'permits' }), { ttl: 1 });
@@ -95,7 +96,7 @@ for (const pool of [true, false]) {
     assert.doesNotMatch(smtp.mails.at(-1).text, /configuration-set/i);
   });
 
-  test(`${pool ? 'pooled' : 'not pooled'}: a login that is refused fetches the secret, and the mail is sent`, async (t) => {
+  test(how + 'a login that is refused fetches the secret, and the mail is sent', async (t) => {
     const accounts = new Map([account('one')]);
     const smtp = await startSmtp(t, accounts);
     const { secrets, put } = await store(t, `refused-${pool}`, stored(smtp.port, 'one'));

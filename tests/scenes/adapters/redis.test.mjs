@@ -75,7 +75,7 @@ const CLIENTS = {
 };
 
 for (const [library, make] of Object.entries(CLIENTS)) {
-  test(`${library}, alternating users: what is connected logs in again, and the old user can be removed`, async (t) => {
+  test(`${library}: ` + 'alternating users: what is connected logs in again, and the old user can be removed', async (t) => {
     const environment = `${library}-users`;
     const put = await store(environment, 'even');
     await grant('odd', `>${password(2)}`);
@@ -100,7 +100,7 @@ for (const [library, make] of Object.entries(CLIENTS)) {
     await admin.call('ACL', 'DELUSER', 'odd');
   });
 
-  test(`${library}, a single user of two passwords, as ElastiCache rotates them: no command fails`, async (t) => {
+  test(`${library}: ` + 'a single user of two passwords, as ElastiCache rotates them: no command fails', async (t) => {
     const environment = `${library}-single`;
     const put = await store(environment, 'app');
     const secrets = await Secrets.open(options(environment));
@@ -122,7 +122,7 @@ for (const [library, make] of Object.entries(CLIENTS)) {
     await admin.call('ACL', 'DELUSER', 'app');
   });
 
-  test(`${library}: a login that is refused fetches the secret, and no error shows a password`, async (t) => {
+  test(`${library}: ` + 'a login that is refused fetches the secret, and no error shows a password', async (t) => {
     const environment = `${library}-refused`;
     const put = await store(environment, 'app');
     const secrets = await Secrets.open({ ...options(environment), ttl: 3600 });
