@@ -29,7 +29,7 @@ const CHECKS: &[Check] = &[
     ("Every vector in every runtime", conformance::table),
     ("Policies, templates and rules by their readers' linters", monitoring::documents),
     ("Hostile input: a few seconds of fuzzing each", fuzz::smoke),
-    ("Tracked files name no foreign registry and no machine's path", tracked),
+    ("Tracked files name no foreign registry, package or path of a machine", tracked),
     ("Bans, licences and sources of dependencies", dependencies),
 ];
 
@@ -150,6 +150,9 @@ fn tracked(workspace: &Workspace) -> anyhow::Result<()> {
             bail!("{file} names a registry: {}", line.trim());
         }
         ensure!(home.len() < 3 || !text.contains(&format!("{home}/")), "{file} names a path of this machine");
+        // Where our package is not installed, npx asks the registry for that name, which is not ours: only the scope is.
+        let unscoped = concat!("npx ", "permisos-secrets");
+        ensure!(!text.contains(unscoped), "{file}: say `npx @permisos/secrets`");
     }
     Ok(())
 }
