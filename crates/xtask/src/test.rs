@@ -115,7 +115,9 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    let both = ["test/types", "scenes/adapters/types", "scenes/monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
+    let both = ["test/types", "scenes/adapters/types", "scenes/monitoring/types"]
+        .into_iter()
+        .flat_map(|file| [(file, "mts"), (file, "cts")]);
     for (file, extension) in both.chain([("scenes/monitoring/dashboard", "mts")]) {
         let source = format!("{file}.{extension}");
         shell.copy_file(format!("{file}.ts"), &source)?;
