@@ -1,14 +1,14 @@
 // What the scenes share: one database secret, opened, watched by ten thousand readers, its events written down.
 
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Secrets } from '@permisos/secrets';
 import { assertNoLeak } from '../test/environment.mjs';
+import { until } from './until.mjs';
 import { credentials, versionId, watch } from './witness.mjs';
 
-/** Generous: a scene on a busy machine is slow, never wrong. */
-const PATIENCE_MS = 240_000;
+export { until };
+
 /** What a fetch of one secret ends with, where the server answered it. */
 const ANSWERED = ['invalid', 'loaded', 'refreshed', 'rotated'];
 
@@ -22,15 +22,6 @@ export function createDatabase(server, environment, n = 1) {
 export function rotate(server, environment, n) {
   const more = { ClientRequestToken: versionId(n) };
   return server.put(`permisos/${environment}/database/credentials`, credentials(n), more);
-}
-
-/** Waits until it holds. */
-export async function until(what, holds) {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `${what} did not come to pass`);
-    await sleep(20);
-  }
 }
 
 /** Opens the secret with a short lifetime, and lets the readers in. */

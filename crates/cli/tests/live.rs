@@ -286,6 +286,13 @@ fn templates_completions_and_manuals_are_printed() {
         assert!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap().is_object(), "{service}");
         assert_eq!(bench.run(&["schema", service]).json()["type"], "object", "{service}");
     }
+    let file = bench.run(&["template", "--format", "dotenv"]).out;
+    std::fs::write(bench.folder.path().join("developer.env"), file).unwrap();
+    let ran =
+        bench.run(&["check", "--source", "environment", "-e", "development", "--env-file", "developer.env", "--json"]);
+    let states = ran.json()["services"].as_array().unwrap().iter().map(|it| it["state"].clone()).collect::<Vec<_>>();
+    assert_eq!((ran.code, states), (0, vec!["ok".into(); 7]), "{}", ran.err);
+    assert_eq!(bench.run(&["template"]).code, 78);
     assert_eq!(bench.run(&["schema", "options"]).json()["properties"]["source"]["enum"][1], "aws");
     assert!(bench.run(&["completions", "bash"]).out.contains("permisos-secrets"));
     assert!(bench.run(&["man"]).out.contains(".TH permisos-secrets"));

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use crate::engine::state::{Origin, Read};
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
-use crate::schema::Definition;
+use crate::schema::{Authorities, Config, Definition, pem};
 use crate::service::ServiceId;
-use crate::variables::{Assignment, Variables};
+use crate::variables::{Assignment, DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
 impl Options {
     /// The variables that a program without this library reads the secrets from, and why some secrets cannot be read; that
@@ -48,7 +48,8 @@ impl Options {
                 variables.insert(name.to_owned(), original.get(name).filter(|_| stays).map(SecretString::from));
             }
             if let Some(read) = read.ok().filter(|_| !is_original) {
-                let assigned = read.config.variables(definition, None).into_iter();
+                let file = named_file(&read.config, definition, original);
+                let assigned = read.config.variables(definition, file).into_iter();
                 // Those that are written for libpq alone are none that this process reads.
                 let assigned = assigned.filter(|it| !definition.written_variables().contains(&it.name.as_str()));
                 variables.extend(assigned.map(|it| (it.name, Some(it.value))));
@@ -62,6 +63,16 @@ impl Options {
     }
 }
 
+/// The file that was named for the authorities of a config, if they are those. A driver of Node drops its other TLS options
+/// for the `sslmode` of a URL, and reads the file that the URL names.
+fn named_file<'v>(config: &Config, definition: &Definition, variables: &'v Variables) -> Option<&'v str> {
+    let Some(Authorities::Own(own)) = config.authorities() else { return None };
+    let options = [DATABASE_CA_FILE, REDIS_CA_FILE];
+    let names = options.into_iter().chain(definition.files());
+    let holds = |name: &&str| variables.file(name).and_then(pem).is_some_and(|text| text == own);
+    names.filter(holds).find_map(|name| variables.get(name))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -72,6 +83,8 @@ mod tests {
     use super::*;
     use crate::policy::Freshness;
     use crate::schema::parse_payload;
+
+    const PEM: &str = include_str!("../../../tests/vectors/ca.pem");
 
     #[test]
     fn a_process_keeps_what_it_said_itself_and_the_names_of_files() {
@@ -104,5 +117,29 @@ mod tests {
         assert_eq!((of("REDIS_URL"), of("REDIS_HOST")), (Some("redis://cache"), None));
         assert_eq!(of("STRIPE_PRIVATE_KEY"), None, "what cannot be read is in no variable");
         assert!(!variables.contains_key("EMAIL_USER"), "of a service that is not asked for");
+    }
+
+    #[test]
+    fn a_url_names_the_file_of_authorities_that_the_process_named() {
+        let given = json!({ "environment": "production", "services": ["database"] });
+        let set = [("RDS_CA_CERT_PATH", "/etc/ca.pem")];
+        let url = |stored: serde_json::Value, file: &str| {
+            let (options, original) = Options::parse(given.as_object().unwrap(), set).unwrap();
+            let original = original.with_file("RDS_CA_CERT_PATH", Some(file.to_owned()));
+            let read = |service: &ServiceId| {
+                let mut payload = json!({ "host": "db", "database": "d", "username": "u", "password": "p4ss-word" });
+                payload["ssl"] = stored.clone();
+                let (definition, context) = (options.definition(service).unwrap(), options.context(&original));
+                let config = parse_payload(definition, &payload.to_string(), &context).unwrap().config;
+                let (origin, version_id) = (Origin::SecretsManager, Some(Arc::from("v1")));
+                Ok(Read { config, origin, freshness: Freshness::Fresh, version_id, previous: None })
+            };
+            let variables = options.process_variables(&original, read);
+            variables["DATABASE_URL"].as_ref().unwrap().expose_secret().split_once('?').unwrap().1.to_owned()
+        };
+        let named = "sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem";
+        assert_eq!(url(json!(true), PEM), named, "the secret says nothing of authorities");
+        assert_eq!(url(json!({ "ca": PEM }), &format!("a comment\n{PEM}")), named, "it says the same ones");
+        assert_eq!(url(json!({ "ca": PEM }), &PEM.repeat(2)), "sslmode=verify-full", "it says others");
     }
 }

@@ -35,7 +35,7 @@ pub use error::{Error, ErrorKind, Rule, Violation};
 pub use name::{Arn, Environment, Partition, SecretId, SecretName};
 pub use operator::draft::{Change, Draft, FieldChange};
 pub use operator::permissions;
-pub use operator::template::template;
+pub use operator::template::{dotenv_template, template};
 pub use operator::uncovered::{Near, Uncovered};
 pub use option_table::{DRIVER_OPTIONS, OPTIONS, OptionRow, options_schema};
 pub use options::{Options, SnapshotFile, SourceKind};

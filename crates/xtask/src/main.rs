@@ -33,8 +33,13 @@ enum Command {
     Bench,
     /// Build the engine as a WebAssembly component, check that it imports nothing, and build the tests' guests
     Component,
-    /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS
-    Demo,
+    /// Run the main job: a Node program reads typed configs, from the environment and from an emulated AWS; then a whole
+    /// backend under PM2, through a rotation
+    Demo {
+        /// Keep the backend running for a look at it, until Enter
+        #[arg(long)]
+        open: bool,
+    },
     /// Simulate fleets of processes on virtual time and write docs/scale.md
     Fleet,
     /// Put what a user installs into dist/: the npm package as a tarball, and the operator's tool
@@ -76,7 +81,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Agent => agent::run(&workspace),
         Command::Bench => bench::run(&workspace),
         Command::Component => component::run(&workspace),
-        Command::Demo => demo::run(&workspace),
+        Command::Demo { open } => demo::run(&workspace, *open),
         Command::Fleet => fleet::run(&workspace),
         Command::Fuzz { target, minutes } => fuzz::run(&workspace, target.as_deref(), *minutes),
         Command::Package => package::run(&workspace),

@@ -155,6 +155,16 @@ pub(crate) fn install_libraries(workspace: &Workspace, installed: &Installed) ->
     Ok(std::os::unix::fs::symlink(all, fresh)?)
 }
 
+/// Copies the example into the fresh folder, and installs it there as its users would: its libraries, and the tarball.
+pub(crate) fn install_example(workspace: &Workspace, installed: &Installed) -> anyhow::Result<()> {
+    let shell = &workspace.shell;
+    let tarball = tarballs(workspace)?.pop().context("nothing is packed")?;
+    copy(workspace, "npm/secrets/examples/backend", installed, "backend")?;
+    let _in_example = shell.push_dir(installed.path().join("backend"));
+    cmd!(shell, "npm ci --no-audit --no-fund --loglevel=error").run()?;
+    Ok(cmd!(shell, "npm install --no-save --no-audit --no-fund --loglevel=error {tarball}").run()?)
+}
+
 /// Copies a folder of the repository into the fresh one.
 pub(crate) fn copy(workspace: &Workspace, from: &str, installed: &Installed, to: &str) -> anyhow::Result<Vec<PathBuf>> {
     let target = installed.path().join(to);

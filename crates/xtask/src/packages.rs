@@ -20,8 +20,16 @@ const PACKAGES: [(&str, &str); 9] = [
 
 /// Installs missing packages, the only step that needs root.
 pub(crate) fn install(shell: &Shell) -> anyhow::Result<()> {
-    let missing: Vec<&str> =
-        PACKAGES.into_iter().filter(|(_, file)| !exists(Path::new("/"), file)).map(|(name, _)| name).collect();
+    install_those(shell, |_| true)
+}
+
+/// Installs those of them that are wanted.
+pub(crate) fn install_those(shell: &Shell, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    let missing: Vec<&str> = PACKAGES
+        .into_iter()
+        .filter(|(name, file)| is_wanted(name) && !exists(Path::new("/"), file))
+        .map(|(name, _)| name)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }

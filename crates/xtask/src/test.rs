@@ -112,6 +112,7 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     let files = package::copy_scenes(workspace, &installed)?;
     monitoring::prepare(workspace, &installed)?;
     package::install_libraries(workspace, &installed)?;
+    package::install_example(workspace, &installed)?;
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
