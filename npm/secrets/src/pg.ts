@@ -79,8 +79,10 @@ class RotatingPool extends Pool {
     this.#identity = () => ({ ...clientConfig(secrets), ...options });
     this.#current = this.#identity();
     this.#unfollow = follow('database', () => void this.#replace(), secrets);
-    // The server ended an idle connection: the next query makes another. Without a listener the process would end.
+    // The server ended a connection that is idle, or about to end: the next query makes another. Without these listeners the
+    // process would end.
     this.on('error', () => {});
+    this.on('connect', (client) => client.on('error', () => {}));
     this.on('release', (_error, client) => {
       if (this.#isOutdated(client)) setImmediate(() => void this.#endIdle());
     });
