@@ -63,7 +63,7 @@ test('alternating users: the pool moves to the new user, and the old one can be 
   const { secrets, put } = await store(t, 'alternating', 'even', { ttl: 1 });
   await administer(`CREATE ROLE odd LOGIN PASSWORD '${password(2)}'`);
   const pool = createPool({ max: 5 }, secrets);
-  t.after(() => pool.ended || pool.end());
+  t.after(() => void (pool.ending || pool.end()));
   const load = keepBusy(t, async () => {
     const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
     assert.equal(rows[0].ssl, true);
@@ -89,7 +89,7 @@ test('alternating users: the pool moves to the new user, and the old one can be 
 test('a single user: logins that are refused wait for the new password', async (t) => {
   const { secrets, put } = await store(t, 'single', 'app');
   const pool = createPool({ max: 5, maxUses: 10 }, secrets);
-  t.after(() => pool.ended || pool.end());
+  t.after(() => void (pool.ending || pool.end()));
   const load = keepBusy(t, () => pool.query('SELECT 1'));
   await load.more();
   await administer(`ALTER ROLE app PASSWORD '${password(2)}'`);
@@ -98,6 +98,23 @@ test('a single user: logins that are refused wait for the new password', async (
   await put('app', 2);
   await load.more();
   await load.end();
+  await pool.end();
+});
+
+test('while new logins are refused, the connections that there are serve every query', async (t) => {
+  const { secrets, put } = await store(t, 'window', 'window');
+  const pool = createPool({ max: 10 }, secrets);
+  t.after(() => void (pool.ending || pool.end()));
+  await pool.query('SELECT 1');
+  await administer(`ALTER ROLE "window" PASSWORD '${password(2)}'`);
+  const started = performance.now();
+  await Promise.all(Array.from({ length: 30 }, () => pool.query('SELECT pg_sleep(0.01)')));
+  assert.ok(performance.now() - started < 5000, 'no query waits for the secret');
+  assert.deepEqual([pool.totalCount, secrets.getDatabaseConfig().password], [1, password(1)]);
+  await put('window', 2);
+  await until('the new password', () => secrets.getDatabaseConfig().password === password(2));
+  await until('all is idle', () => pool.idleCount === pool.totalCount);
+  assert.equal(pool.listenerCount('release'), 1, 'nothing waits any more');
   await pool.end();
 });
 
