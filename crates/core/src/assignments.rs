@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn what_no_variable_can_say_is_named() {
-        let given = json!({ "environment": "production", "services": ["database", "redis", "custom"], "source": "aws",
-            "secrets": { "custom": { "id": "custom/api", "fields": { "said": { "variable": "SAID" }, "silent": {} } } } });
+        let fields = json!({ "said": { "variable": "SAID" }, "silent": {} });
+        let given = json!({ "environment": "production", "source": "aws", "secrets": [{ "id": "custom/api", "fields": fields }] });
         let none: [(&str, &str); 0] = [];
         let (options, variables) = Options::parse(given.as_object().unwrap(), none).unwrap();
         let unsaid = |service: &str, payload: Value| {
@@ -164,6 +164,6 @@ mod tests {
         assert_eq!(of_database, ["/a~1b/c", "/dbInstanceIdentifier", "/poolMin", "/ssl/note"]);
         let redis = json!({ "host": "cache", "password": "p4ss-word", "family": 0, "db": 1, "tls": { "rejectUnauthorized": false } });
         assert_eq!(unsaid("redis", redis), [""; 0]);
-        assert_eq!(unsaid("custom", json!({ "said": "x-value-1", "silent": "y-value-1" })), ["/silent"]);
+        assert_eq!(unsaid("custom/api", json!({ "said": "x-value-1", "silent": "y-value-1" })), ["/silent"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Payloads before they are stored: made from variables or from what an operator typed, checked as a reader would, and
 //! compared with what is stored, without showing either.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub struct Draft {
     pub warnings: Vec<Violation>,
     /// What stands for a field that is not stored: storing that very value changes nothing.
     defaults: Map<String, Value>,
+    /// Fields that are read under another name, too, if that is stored.
+    aliases: Vec<(Cow<'static, str>, &'static str)>,
 }
 
 /// What storing a draft does to one field. Holds no value.
@@ -73,7 +76,8 @@ impl Options {
             };
             Some((field.name.clone().into_owned(), default))
         });
-        let draft = Draft { payload, warnings: parsed.warnings, defaults: defaults.collect() };
+        let aliases = definition.fields.iter().filter_map(|field| Some((field.name.clone(), field.alias?))).collect();
+        let draft = Draft { payload, warnings: parsed.warnings, defaults: defaults.collect(), aliases };
         match draft.text().len() {
             length if length > SIZE_LIMIT => Err(too_long(service, length, draft.longest())),
             _ => Ok(Some(draft)),
@@ -85,7 +89,7 @@ impl Options {
         let mut payload = ZeroizingJson(parse(service, stored)?);
         merge(&mut payload.0, &Value::Object(fields.clone()));
         let warnings = self.check(service, &schema::exact_json(&payload.0))?;
-        Ok(Draft { payload, warnings, defaults: Map::new() })
+        Ok(Draft { payload, warnings, defaults: Map::new(), aliases: vec![] })
     }
 
     /// Checks a payload as a reader would; answers what is worth a warning.
@@ -153,7 +157,9 @@ impl Draft {
         compare("", Some(&self.payload.0), &stored.0, &mut changes);
         for change in changes.iter_mut().filter(|it| it.change == Change::Added && stored.0.is_object()) {
             let name = change.path.trim_start_matches('/');
-            if self.defaults.get(name).is_some_and(|default| self.payload.0.get(name) == Some(default)) {
+            let alias = self.aliases.iter().find(|(field, _)| field == name).and_then(|(_, alias)| stored.0.get(alias));
+            let stand_ins = self.defaults.get(name).into_iter().chain(alias);
+            if self.payload.0.get(name).is_some_and(|value| stand_ins.clone().any(|it| is_same(value, it))) {
                 change.change = Change::Same;
             }
         }
