@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::reader::absolute_url;
-use crate::schema::Definition;
 use crate::schema::near::near;
+use crate::schema::{Definition, LIBPQ_OPTIONS};
 use crate::variables::Variables;
 
 /// Words of a name that holds a secret.
@@ -168,7 +168,9 @@ impl Uncovered {
         let is_read = |definition: &&Definition| definition.variables().iter().any(|name| given.contains_key(name));
         let asked = options.service_ids().filter_map(|service| options.definition(&service));
         let written: Vec<&str> = asked.filter(is_read).flat_map(|it| it.written_variables().iter().copied()).collect();
-        let is_other = |name: &&str| !known.contains(name) && !written.contains(name) && !name.starts_with(OF_AWS);
+        let is_option = |name: &str| LIBPQ_OPTIONS.iter().any(|(_, variable)| *variable == name);
+        let is_written = |name: &str| written.contains(&name) || (!written.is_empty() && is_option(name));
+        let is_other = |name: &&str| !known.contains(name) && !is_written(name) && !name.starts_with(OF_AWS);
         let set = given.keys().copied().filter(is_other);
         let mut found = Self::default();
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
