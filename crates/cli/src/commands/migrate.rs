@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use permisos_secrets_aws::{Admin, SecretAttributes};
 use permisos_secrets_core::{
-    Change, Draft, Error, ErrorKind, FieldChange, Near, SecretId, ServiceId, Stage, Uncovered, Violation,
+    Change, Draft, Error, ErrorKind, FieldChange, Near, SecretId, ServiceId, Stage, Uncovered, Unheard, Violation,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -176,7 +176,7 @@ impl Migrate {
             match self.apply(&context, step).await {
                 Ok(version_id) => {
                     let definition = context.options.definition(&service);
-                    let variables = definition.into_iter().flat_map(|it| context.variables.of(it));
+                    let variables = definition.into_iter().flat_map(|it| context.variables.heard(it).0);
                     let variables = variables.map(str::to_owned).collect();
                     verified.push(Verified { service, version_id, variables });
                 }
@@ -394,6 +394,10 @@ impl Report for Uncovered {
         page.heading("In the file, and read by no service");
         for Near { variable, meant } in &self.near {
             page.line(format_args!("{} {variable}: is {meant} meant?", paint(WARN, "!")));
+        }
+        for Unheard { variables, url } in &self.unheard {
+            let names = variables.join(", ");
+            page.line(format_args!("{} {names}: {url} is set, and counts instead", paint(WARN, "!")));
         }
         if self.variables.is_empty() {
             return;
