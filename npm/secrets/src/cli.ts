@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx permisos-secrets`: the operator's tool, which the addon holds. */
+/** `npx @permisos/secrets`: the operator's tool, which the addon holds. */
 
 import { native } from './native.js';
 

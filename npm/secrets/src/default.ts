@@ -125,6 +125,14 @@ function ready(): Secrets {
   throw failure('SECRETS_NOT_READY', 'the secrets are not loaded: call and await initializeSecrets() first');
 }
 
+/**
+ * The application's secrets, once they are loaded.
+ * @internal
+ */
+export function currentSecrets(): Secrets {
+  return current ?? ready();
+}
+
 // Each costs nanoseconds: call it at each use, and a rotation is seen at once.
 // generated: getters
 /** PostgreSQL. */

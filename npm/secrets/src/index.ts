@@ -43,7 +43,7 @@ export {
 } from './errors.js';
 // end of generated
 /** @internal */
-export { registerSecrets } from './default.js';
+export { currentSecrets, registerSecrets } from './default.js';
 export type * from './generated/documents.js';
 export type { SecretsOptions } from './options.js';
 export { Secrets } from './secrets.js';

@@ -1,4 +1,4 @@
-// `npx permisos-secrets`: the operator's tool out of the installed package, with nothing else to install.
+// `npx @permisos/secrets`: the operator's tool out of the installed package, with nothing else to install.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { ENVIRONMENT, assertNoLeak } from './environment.mjs';
 
 async function npx(args, env = ENVIRONMENT, during = () => {}) {
-  const child = spawn('npx', ['--no-install', 'permisos-secrets', ...args], {
+  const child = spawn('npx', ['@permisos/secrets', ...args], {
     cwd: new URL('..', import.meta.url),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -21,7 +21,7 @@ async function npx(args, env = ENVIRONMENT, during = () => {}) {
   return { code, ...printed };
 }
 
-test('npx permisos-secrets checks the environment', async () => {
+test('npx @permisos/secrets checks the environment', async () => {
   const { code, out } = await npx(['check', '--source', 'environment']);
   assert.match(out, /everything required can be read/);
   assert.equal(code, 0);

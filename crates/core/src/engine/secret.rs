@@ -63,7 +63,7 @@ pub(crate) struct Entry {
     /// How old it was then.
     head_start: Duration,
     fresh_until: Timestamp,
-    usable_until: Timestamp,
+    pub(crate) usable_until: Timestamp,
     /// Whether readers know that its lifetime is over.
     is_marked_stale: bool,
     /// Its end came while the process stood still: it is served until the next fetch has ended.
