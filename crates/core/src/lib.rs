@@ -36,7 +36,7 @@ pub use name::{Arn, Environment, Partition, SecretId, SecretName};
 pub use operator::draft::{Change, Draft, FieldChange};
 pub use operator::permissions;
 pub use operator::template::template;
-pub use operator::uncovered::{Near, Uncovered};
+pub use operator::uncovered::{Near, Uncovered, Unheard};
 pub use option_table::{DRIVER_OPTIONS, OPTIONS, OptionRow, options_schema};
 pub use options::{Options, SnapshotFile, SourceKind};
 pub use policy::{Backoff, CachePolicy, Freshness};

@@ -137,7 +137,13 @@ impl Migrate {
     pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
         // A default may depend on the region: SES's host.
         context.options.connection.regions = vec![context.admin.region().await?];
-        let Drafts { drafts, without_variables } = Drafts::of(&context)?;
+        let Drafts { drafts, without_variables } = Drafts::of(&context).inspect_err(|_| {
+            // All that is to be mended in the file, at once.
+            let uncovered = context.uncovered();
+            if !uncovered.is_empty() && !context.output.is_json() {
+                context.output.report(&uncovered);
+            }
+        })?;
         let mut steps = vec![];
         let mut planned = vec![];
         for (service, draft) in drafts {

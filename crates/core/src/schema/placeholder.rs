@@ -206,13 +206,16 @@ fn wrong(text: &str, expected: Expected<'_>) -> Option<Cow<'static, str>> {
             format!("is a reference that nothing resolved ({whose}): store the value that it stands for").into(),
         );
     }
-    if is_output(text) {
+    if !is_free && is_output(text) {
         return Some("is what a program printed instead of the value: store the real value".into());
     }
     if let Some(whose) = example(text) {
         return Some(format!("is an example of {whose} documentation: store the real value").into());
     }
-    if is_placeholder(text) || rest.is_some_and(|rest| rest.is_empty() || is_placeholder(rest)) {
+    if is_placeholder(text)
+        || (!is_free && is_request(text))
+        || rest.is_some_and(|rest| rest.is_empty() || is_placeholder(rest))
+    {
         return Some(PLACEHOLDER.into());
     }
     if expected.variable.is_some_and(|name| text == name) {
@@ -248,12 +251,10 @@ fn is_object(text: &str) -> bool {
 
 /// Whether a text is an error's message, or what a program writes for a value that it cannot write.
 fn is_output(text: &str) -> bool {
-    const STARTS: [&str; 14] = [
-        "%!",
+    const STARTS: [&str; 12] = [
         "<!doctype",
         "<html",
         "[Ljava.",
-        "[object ",
         "An error occurred (",
         "Calling [toString]",
         "Calling [toJSON]",
@@ -368,6 +369,7 @@ fn is_nothing(text: &str, expected: Expected<'_>) -> bool {
     is_in(text, &ANYWHERE)
         || inside(text).is_some_and(|inside| is_in(inside, &IN_BRACKETS) || (is_word && is_row(inside)))
         || (is_word && (is_in(text, &NO_WORDS_OF_AN_APPLICATION) || (!text.is_empty() && is_row(text))))
+        || ["%!", "[object "].iter().any(|start| starts_with(text, start))
         || text == "NaN"
 }
 
@@ -391,7 +393,6 @@ fn is_placeholder(text: &str) -> bool {
         || bracketed.is_some_and(|inside| !inside.contains(['<', '>', '@']))
         || (bare.len() > 2 && bare.chars().all(|c| c == 'x'))
         || is_crossed_out(text)
-        || is_request(text)
 }
 
 /// `put your unique phrase here`, `INSERT_KEY_HERE`.
