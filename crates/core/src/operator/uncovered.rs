@@ -147,6 +147,18 @@ pub struct Uncovered {
     pub definitions: Vec<Value>,
     /// Variables whose name is near to one that a service reads, and that is not set.
     pub near: Vec<Near>,
+    /// Variables of a service that do not count, since its connection URL is set.
+    pub unheard: Vec<Unheard>,
+}
+
+/// Variables, and the one that is read in their place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unheard {
+    /// The variables that are set.
+    pub variables: Vec<String>,
+    /// The connection URL.
+    pub url: &'static str,
 }
 
 /// A name, and the one that is read.
@@ -176,7 +188,13 @@ impl Uncovered {
         let mut found = Self::default();
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
-            if definition.url.is_some_and(|url| given.contains_key(url)) {
+            if let Some(url) = definition.url.filter(|url| given.contains_key(url)) {
+                let variables = Variables::new(given.iter().map(|(name, value)| (*name, *value)), &options.custom);
+                let (_, unheard) = variables.heard(definition);
+                let variables: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
+                if !variables.is_empty() {
+                    found.unheard.push(Unheard { variables, url });
+                }
                 continue;
             }
             for meant in definition.variables().into_iter().filter(|name| !given.contains_key(name)) {
@@ -197,7 +215,7 @@ impl Uncovered {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.variables.is_empty() && self.near.is_empty()
+        self.variables.is_empty() && self.near.is_empty() && self.unheard.is_empty()
     }
 }
 
