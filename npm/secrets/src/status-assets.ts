@@ -21,7 +21,7 @@ const SHAPES = {
 const symbols = Object.entries(SHAPES).map(([name, shape]) => `<symbol id="i-${name}" viewBox="0 0 14 14">${shape}</symbol>`);
 export const ICONS = `<svg width="0" height="0" class="shapes" aria-hidden="true">${symbols.join('')}</svg>`;
 
-export const STYLE = `
+export const STYLE: string = `
 :root {
   color-scheme: light dark;
   --page: #f4f6f9; --surface: #fff; --line: #dbe1ea; --text: #1a2230; --muted: #535e70;
@@ -145,7 +145,7 @@ footer { color: var(--muted); font-size: 0.875rem; margin-top: 1.25rem; }
  * Fetches the page again and puts its new content in place: while the tab is seen, nothing is selected, and unless paused.
  * What is open stays open, and the focus stays.
  */
-export const SCRIPT = `
+export const SCRIPT: string = `
 (() => {
   const seconds = Number(document.documentElement.dataset.refresh);
   if (!(seconds > 0)) return;
