@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Scan(scan::Scan),
     /// Print the JSON Schema of a secret's payload, or of the options, for editors and other checks
     Schema(schema::Schema),
-    /// Print a payload to fill in, with a comment on each field
+    /// Print a payload to fill in, or an environment file for a developer's machine, with a comment on each field
     Template(template::Template),
 }
 
