@@ -12,5 +12,4 @@ module.exports = {
   connectionUses: envInt('DB_CONNECTION_USES', '7500'),
   /** Stripe's own API unless a stub is named, as `https://localhost:12111`. */
   stripeUrl: process.env.STRIPE_API_URL ? new URL(process.env.STRIPE_API_URL) : undefined,
-  whatsappUrl: env('WHATSAPP_API_URL', 'https://graph.facebook.com/v23.0'),
 };
