@@ -76,75 +76,77 @@ test('the commands of docs/hosts.md make a module of the component, and types wi
   assert.match(types, /\* When to call `poll-fetch` again, if nothing happens before\./);
 });
 
-for (const [language, host] of Object.entries(HOSTS)) {
-  test(`a host in ${language} loads, keeps, follows a rotation and reports errors as errors`, async () => {
-    const name = `permisos/${language}/database/credentials`;
-    await moto.create(name, DATABASE);
-    const options = { environment: language, source: 'aws', services: ['database'], endpointUrl: moto.url };
-    await play(host, options, async (ask) => {
-      assert.deepEqual(await ask('ready'), { ok: null });
-      assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: false } });
-      assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: true } });
-
-      // The same version is the same object; another one is another.
-      assert.deepEqual(await ask('refresh', 'database'), { ok: null });
-      assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: true } });
-      await moto.put(name, { ...DATABASE, host: 'db2' });
-      await new Promise((resolve) => setTimeout(resolve, 1100));
-      assert.deepEqual(await ask('refresh', 'database'), { ok: null });
-      assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db2', isSame: false } });
-      assert.deepEqual(await ask('events'), { ok: ['loaded', 'refreshed', 'rotated'] });
-
-      // A typo is an error with the near name, and ends nothing.
-      for (const what of ['get', 'refresh']) {
-        const { error } = await ask(what, 'databse');
-        assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
-        assert.match(error.message, /did you mean `database`\?$/);
-      }
-      const { ok: health } = await ask('health');
-      assert.deepEqual([health.status, health.services[0].origin], ['healthy', 'secrets-manager']);
-
-      // A start in seconds; the variables of the services asked for, and those that steer.
-      const { error } = await ask('open', options, 1_790_000_000);
-      assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
-      assert.match(error.message, /milliseconds since 1970, not in seconds/);
-      const { ok: names } = await ask('open', { services: ['redis'], source: 'environment' }, Date.now());
-      const redis = names.filter((name) => /^(DATABASE|DB|REDIS|STRIPE|EMAIL)_/.test(name));
-      assert.deepEqual([...new Set(redis.map((name) => name.split('_')[0]))], ['REDIS']);
-
-      assert.deepEqual(await ask('close'), { ok: null });
-      assert.equal((await ask('get', 'database')).error.code, 'SECRETS_NOT_READY');
-    });
-  });
-
-  test(`a host in ${language} reads the files that variables, URLs and options name`, async () => {
-    const { authority } = await makeCertificates();
-    const file = join(folder, 'authority.pem');
-    writeFileSync(file, authority);
-    const connection = { DB_HOST: 'db', DB_NAME: 'permisos', DB_USER: 'app', DB_PASSWORD: CANARY };
-    const postgres = `postgresql://app:${CANARY}@db/permisos?sslmode=verify-full&sslrootcert=`;
-    const named = {
-      'a variable': [{ services: ['database'] }, { ...connection, RDS_CA_CERT_PATH: file }],
-      "PostgreSQL's URL": [{ services: ['database'] }, { DATABASE_URL: postgres + file }],
-      "Redis's URL": [{ services: ['redis'] }, { REDIS_URL: `rediss://cache?ssl_ca_certs=${file}` }],
-      'the option database.caFile': [
-        { services: ['database'], database: { caFile: file } },
-        { ...connection, DB_SSL: 'true' },
-      ],
-      'the option redis.caFile': [
-        { services: ['redis'], redis: { caFile: file } },
-        { REDIS_URL: 'rediss://cache' },
-      ],
-    };
-    const source = { environment: 'development', source: 'environment' };
-    await play(host, { ...source, services: [] }, async (ask) => {
-      for (const [where, [options, variables]] of Object.entries(named)) {
-        const ca = await ask('ca', { ...source, ...options }, variables);
-        assert.equal(ca.ok?.trim(), authority.trim(), `${where}: ${ca.error?.message}`);
-      }
-      const moved = { DATABASE_URL: `${postgres}${file}.moved` };
-      const { error } = await ask('ca', { ...source, services: ['database'] }, moved);
-      assert.match(error.message, /the file that DATABASE_URL names cannot be read/);
-    });
-  });
+function inEach(title, scene) {
+  for (const [language, host] of Object.entries(HOSTS)) test(`${title}, in ${language}`, () => scene(host, language));
 }
+
+inEach('a host loads, keeps, follows a rotation and reports errors as errors', async (host, language) => {
+  const name = `permisos/${language}/database/credentials`;
+  await moto.create(name, DATABASE);
+  const options = { environment: language, source: 'aws', services: ['database'], endpointUrl: moto.url };
+  await play(host, options, async (ask) => {
+    assert.deepEqual(await ask('ready'), { ok: null });
+    assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: false } });
+    assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: true } });
+
+    // The same version is the same object; another one is another.
+    assert.deepEqual(await ask('refresh', 'database'), { ok: null });
+    assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db1', isSame: true } });
+    await moto.put(name, { ...DATABASE, host: 'db2' });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.deepEqual(await ask('refresh', 'database'), { ok: null });
+    assert.deepEqual(await ask('get', 'database'), { ok: { host: 'db2', isSame: false } });
+    assert.deepEqual(await ask('events'), { ok: ['loaded', 'refreshed', 'rotated'] });
+
+    // A typo is an error with the near name, and ends nothing.
+    for (const what of ['get', 'refresh']) {
+      const { error } = await ask(what, 'databse');
+      assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
+      assert.match(error.message, /did you mean `database`\?$/);
+    }
+    const { ok: health } = await ask('health');
+    assert.deepEqual([health.status, health.services[0].origin], ['healthy', 'secrets-manager']);
+
+    // A start in seconds; the variables of the services asked for, and those that steer.
+    const { error } = await ask('open', options, 1_790_000_000);
+    assert.equal(error.code, 'SECRETS_CONFIG_INVALID');
+    assert.match(error.message, /milliseconds since 1970, not in seconds/);
+    const { ok: names } = await ask('open', { services: ['redis'], source: 'environment' }, Date.now());
+    const redis = names.filter((name) => /^(DATABASE|DB|REDIS|STRIPE|EMAIL)_/.test(name));
+    assert.deepEqual([...new Set(redis.map((name) => name.split('_')[0]))], ['REDIS']);
+
+    assert.deepEqual(await ask('close'), { ok: null });
+    assert.equal((await ask('get', 'database')).error.code, 'SECRETS_NOT_READY');
+  });
+});
+
+inEach('a host reads the files that variables, URLs and options name', async (host) => {
+  const { authority } = await makeCertificates();
+  const file = join(folder, 'authority.pem');
+  writeFileSync(file, authority);
+  const connection = { DB_HOST: 'db', DB_NAME: 'permisos', DB_USER: 'app', DB_PASSWORD: CANARY };
+  const postgres = `postgresql://app:${CANARY}@db/permisos?sslmode=verify-full&sslrootcert=`;
+  const named = {
+    'a variable': [{ services: ['database'] }, { ...connection, RDS_CA_CERT_PATH: file }],
+    "PostgreSQL's URL": [{ services: ['database'] }, { DATABASE_URL: postgres + file }],
+    "Redis's URL": [{ services: ['redis'] }, { REDIS_URL: `rediss://cache?ssl_ca_certs=${file}` }],
+    'the option database.caFile': [
+      { services: ['database'], database: { caFile: file } },
+      { ...connection, DB_SSL: 'true' },
+    ],
+    'the option redis.caFile': [
+      { services: ['redis'], redis: { caFile: file } },
+      { REDIS_URL: 'rediss://cache' },
+    ],
+  };
+  const source = { environment: 'development', source: 'environment' };
+  await play(host, { ...source, services: [] }, async (ask) => {
+    for (const [where, [options, variables]] of Object.entries(named)) {
+      const ca = await ask('ca', { ...source, ...options }, variables);
+      assert.equal(ca.ok?.trim(), authority.trim(), `${where}: ${ca.error?.message}`);
+    }
+    const moved = { DATABASE_URL: `${postgres}${file}.moved` };
+    const { error } = await ask('ca', { ...source, services: ['database'] }, moved);
+    assert.match(error.message, /the file that DATABASE_URL names cannot be read/);
+  });
+});
