@@ -142,6 +142,19 @@ pub(crate) fn copy_scenes(workspace: &Workspace, installed: &Installed) -> anyho
     Ok(files)
 }
 
+/// Installs the libraries with which the scenes log in, serve sessions and send mail, into one folder with the package: it
+/// looks for those that it adapts beside itself.
+pub(crate) fn install_libraries(workspace: &Workspace, installed: &Installed) -> anyhow::Result<()> {
+    let shell = &workspace.shell;
+    let scenes = installed.path().join("scenes");
+    let _in_scenes = shell.push_dir(&scenes);
+    cmd!(shell, "npm ci --loglevel=error").run()?;
+    let (fresh, all) = (installed.path().join("node_modules"), scenes.join("node_modules"));
+    cmd!(shell, "cp -a {fresh}/. {all}").run()?;
+    shell.remove_path(&fresh)?;
+    Ok(std::os::unix::fs::symlink(all, fresh)?)
+}
+
 /// Copies a folder of the repository into the fresh one.
 pub(crate) fn copy(workspace: &Workspace, from: &str, installed: &Installed, to: &str) -> anyhow::Result<Vec<PathBuf>> {
     let target = installed.path().join(to);

@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
 
 /// The packages, each with a file that shows it is installed.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
+    ("chromium", "usr/bin/chromium"),
     ("iproute2", "usr/*/ip"),
     ("libfaketime", "usr/lib/*/faketime/libfaketimeMT.so.1"),
     ("openssl", "usr/bin/openssl"),

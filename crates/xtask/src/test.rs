@@ -111,10 +111,13 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
     packages::install(shell)?;
     let files = package::copy_scenes(workspace, &installed)?;
     monitoring::prepare(workspace, &installed)?;
+    package::install_libraries(workspace, &installed)?;
     let package = root.join("npm/secrets");
     let (tsc, types) = (package.join("node_modules/typescript/bin/tsc"), package.join("node_modules/@types"));
     let _in_fresh = shell.push_dir(installed.path());
-    let both = ["test/types", "scenes/monitoring/types"].into_iter().flat_map(|file| [(file, "mts"), (file, "cts")]);
+    let both = ["test/types", "scenes/adapters/types", "scenes/monitoring/types"]
+        .into_iter()
+        .flat_map(|file| [(file, "mts"), (file, "cts")]);
     for (file, extension) in both.chain([("scenes/monitoring/dashboard", "mts")]) {
         let source = format!("{file}.{extension}");
         shell.copy_file(format!("{file}.ts"), &source)?;
@@ -124,11 +127,6 @@ fn node(workspace: &Workspace) -> anyhow::Result<()> {
             "node {tsc} {options...} --lib ES2022,ESNext.Disposable --module Node16 --typeRoots {types} {source}"
         )
         .run()?;
-    }
-    {
-        // The libraries with which the scenes log in to the database and serve sessions.
-        let _in_scenes = shell.push_dir(installed.path().join("scenes"));
-        cmd!(shell, "npm ci --loglevel=error").run()?;
     }
     // The program of the live test whose engine is the component.
     cmd!(shell, "cargo build --locked --manifest-path {root}/Cargo.toml -p permisos-secrets-wasmtime --example seven")

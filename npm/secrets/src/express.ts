@@ -1,13 +1,10 @@
-/** A health endpoint for Express, and for anything else that hands out `node:http`'s request and response. */
+/** A health endpoint and a status page for Express, and for anything else that hands out `node:http`'s request and response. */
 
 import type { Health } from './generated/documents.js';
 import { observe, type Observed } from './observed.js';
+import type { ResponseLike } from './status.js';
 
-interface ResponseLike {
-  statusCode: number;
-  setHeader(name: string, value: string): unknown;
-  end(body: string): unknown;
-}
+export { statusPage } from './status.js';
 
 /**
  * Responds with 200 while every required service can be read, also if some are degraded, else 503; never with a value. The

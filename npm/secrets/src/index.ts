@@ -4,7 +4,7 @@
  */
 
 export type * from './generated/configs.js';
-export type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
+export type { ConfigOf, FieldDefinition, SecretDefinition, SecretOf } from './define.js';
 export { defineSecret } from './define.js';
 export {
   closeSecrets,
@@ -43,7 +43,7 @@ export {
 } from './errors.js';
 // end of generated
 /** @internal */
-export { registerSecrets } from './default.js';
+export { currentSecrets, registerSecrets } from './default.js';
 export type * from './generated/documents.js';
 export type { SecretsOptions } from './options.js';
 export { Secrets } from './secrets.js';

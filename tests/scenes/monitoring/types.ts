@@ -2,7 +2,7 @@
 
 import { metrics } from '@opentelemetry/api';
 import { embeddedMetrics } from '@permisos/secrets/cloudwatch';
-import { healthHandler } from '@permisos/secrets/express';
+import { healthHandler, statusPage } from '@permisos/secrets/express';
 import { observeSecrets } from '@permisos/secrets/opentelemetry';
 import { collectSecrets } from '@permisos/secrets/prometheus';
 import type { Secrets } from '@permisos/secrets';
@@ -17,10 +17,14 @@ export function compiles(secrets: Secrets): void {
   const line: string | undefined = embeddedMetrics({ namespace: 'Permisos/Secrets', secrets })();
   express().get('/health', healthHandler());
   createServer(healthHandler({ details: true, secrets })).close();
+  express().get('/status', statusPage());
+  createServer(statusPage({ refresh: 60, secrets })).close();
   void [stop, line];
 
   // @ts-expect-error no such option
   healthHandler({ detail: true });
+  // @ts-expect-error no such option
+  statusPage({ authorize: () => true });
   // @ts-expect-error no registry
   collectSecrets(client, { register: 'default' });
 }

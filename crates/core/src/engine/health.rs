@@ -62,6 +62,9 @@ pub struct ServiceHealth {
     /// How long ago the value was fetched or confirmed.
     #[serde(rename = "ageMs", with = "maybe_in_milliseconds")]
     pub age: Option<Duration>,
+    /// When the value is no longer served, from now, if no fetch confirms or replaces it until then.
+    #[serde(rename = "expiresInMs", with = "maybe_in_milliseconds")]
+    pub expires_in: Option<Duration>,
     /// The version held.
     pub version_id: Option<String>,
     /// How long ago the version was made, by the wall clock.
@@ -162,6 +165,7 @@ impl ServiceHealth {
             origin: read.map(|(origin, _)| origin),
             freshness: read.map(|(_, freshness)| freshness),
             age: entry.map(|entry| entry.age(now)),
+            expires_in: entry.map(|entry| entry.usable_until.since(now)),
             version_id: entry.map(|entry| entry.version_id.to_string()),
             version_age: entry
                 .and_then(|entry| entry.payload.created_at)

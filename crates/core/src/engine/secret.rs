@@ -63,7 +63,7 @@ pub(crate) struct Entry {
     /// How old it was then.
     head_start: Duration,
     fresh_until: Timestamp,
-    usable_until: Timestamp,
+    pub(crate) usable_until: Timestamp,
     /// Whether readers know that its lifetime is over.
     is_marked_stale: bool,
     /// Its end came while the process stood still: it is served until the next fetch has ended.
@@ -150,8 +150,10 @@ impl TrackedSecret {
                 self.fallback = Some(parsed);
             }
             Err(error) => {
-                let violations = error.violations().to_vec();
-                context.events.push(EventKind::Invalid { version_id: None, violations });
+                if error.kind() != ErrorKind::NotFound {
+                    let violations = error.violations().to_vec();
+                    context.events.push(EventKind::Invalid { version_id: None, violations });
+                }
                 self.failure = Some(error.explained(context.options.why_not_aws()));
             }
         }
@@ -587,6 +589,7 @@ impl TrackedSecret {
                 }
                 self.fallback = Some(parsed);
             }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 let summary = format!("{failure}\nThe environment cannot stand in:");
                 let violations = error.violations().to_vec();

@@ -15,7 +15,7 @@ use crate::cache::{Workspace, need};
 /// The crates that others build on. The lint `unreachable_pub` sees to it that what is `pub` there is public.
 const CRATES: [&str; 5] = ["aws", "client", "core", "derive", "wasmtime"];
 /// Declarations of the npm package that no application sees.
-const INTERNAL: [&str; 4] = ["cli.d.ts", "metrics.d.ts", "native.d.ts", "redact.d.ts"];
+const INTERNAL: [&str; 5] = ["cli.d.ts", "follow.d.ts", "metrics.d.ts", "native.d.ts", "redact.d.ts"];
 
 pub(super) fn crates(root: &Path) -> anyhow::Result<Vec<Generated>> {
     CRATES
@@ -50,7 +50,8 @@ pub(super) fn package(workspace: &Workspace) -> anyhow::Result<Generated> {
     need(shell, "npm", "install Node.js 18.18 or newer with npm")?;
     let package = root.join("npm/secrets");
     let _in_package = shell.push_dir(&package);
-    if !package.join("node_modules/typescript").exists() {
+    // Its types name those of the libraries that it adapts.
+    if cmd!(shell, "npm ls --depth=0").ignore_stdout().ignore_stderr().quiet().run().is_err() {
         cmd!(shell, "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error").quiet().run()?;
     }
     let made = tempfile::tempdir()?;

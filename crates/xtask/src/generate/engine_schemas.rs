@@ -172,6 +172,7 @@ fn health() -> Value {
         ("origin", maybe(&origin())),
         ("freshness", maybe(&freshness())),
         ("ageMs", maybe(&number())),
+        ("expiresInMs", maybe(&number())),
         ("versionId", maybe(&text())),
         ("versionAgeMs", maybe(&number())),
         ("region", maybe(&text())),

@@ -76,6 +76,8 @@ export interface ServiceHealth {
   readonly freshness: Freshness | null;
   /** How long ago the value was fetched or confirmed. */
   readonly ageMs: number | null;
+  /** When the value is no longer served, from now, if no fetch confirms or replaces it until then. */
+  readonly expiresInMs: number | null;
   /** The version held. */
   readonly versionId: string | null;
   /** How long ago the version was made, by the wall clock. */
