@@ -20,13 +20,14 @@ const NASTY = [
   `it's`, `say "so"`, 'a `tick`', `it's "so"`, '"quoted"x', `'quoted'x`, 'back\\slash', 'ends\\', `ends in 'quotes'\\`, 'a b\\',
   'with # hash', '#first', 'a#b', '$HOME ${HOME} $(id)', 'a=b=c', 'export x', 'é ñ 日本 🔑', ' leads', 'trails ', '\ttab\t',
   'two\nlines', 'three\n\nlines\n', 'literal\\nline', 'percent%20%41', 'a+b&c;d', '{{x}}', '!bang!', '~/home',
-  `'"\`all`, `all'"\``,
+  `all'"\``,
   '-----BEGIN', '[1,2]', '{"a":1}', 'null ', '\\"', "\\'", '//slashes?&#', '@:/', ':', '%',
 ];
 /** Those that no line of a file says: dotenv has no escapes. */
 const UNSAYABLE = {
   'a\rb': 'holds a carriage return, which is read as the end of a line',
   'a # b\\': 'needs quotes and ends with a backslash, which escapes the closing one',
+  '\'"`all': 'needs quotes and holds every kind of them',
   '#\'"`': 'needs quotes and holds every kind of them',
 };
 
