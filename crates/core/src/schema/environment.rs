@@ -49,6 +49,14 @@ impl Variables {
         self.names().filter(|name| known.contains(name)).collect()
     }
 
+    /// Those of them that count, and those that do not beside a connection URL.
+    pub fn heard(&self, definition: &Definition) -> (Vec<&str>, Vec<&str>) {
+        let has_url = definition.url.is_some_and(|url| self.get(url).is_some());
+        let single = definition.fields.iter().filter(|field| !matches!(field.kind, Kind::Group(_)));
+        let single: Vec<&str> = single.filter_map(|field| field.variable.as_deref()).collect();
+        self.of(definition).into_iter().partition(|name| !(has_url && single.contains(name)))
+    }
+
     /// The files to read before the engine is made: the variable or the option that names one, and its path.
     pub fn files(&self) -> Vec<(&'static str, String)> {
         let mut files = vec![];

@@ -17,6 +17,7 @@ mod pattern;
 pub(crate) mod placeholder;
 mod record;
 mod records;
+mod reference;
 mod secret_url;
 mod services;
 mod url;
