@@ -27,7 +27,6 @@ const NASTY = [
 const UNSAYABLE = {
   'a\rb': 'holds a carriage return, which is read as the end of a line',
   'a # b\\': 'needs quotes and ends with a backslash, which escapes the closing one',
-  '\'"`all': 'needs quotes and holds every kind of them',
   '#\'"`': 'needs quotes and holds every kind of them',
 };
 
