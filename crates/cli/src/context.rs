@@ -1,11 +1,14 @@
 //! What every command needs: the application's options and variables, and a client for AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use permisos_secrets::{OptionsFile, Secrets};
 use permisos_secrets_aws::Admin;
-use permisos_secrets_core::{Error, ErrorKind, Options, SecretId, Service, ServiceId, Uncovered, UnixTime, Variables};
+use permisos_secrets_core::{
+    Error, ErrorKind, Options, SecretId, SecretString, Service, ServiceId, Uncovered, UnixTime, Variables, looks_secret,
+};
 use serde_json::{Map, Value};
 
 use crate::dotenv;
@@ -24,6 +27,8 @@ pub(crate) struct Context<'o> {
     pub(crate) admin: Admin,
     /// The names of the file's variables, where they come from one.
     pub(crate) file: Option<BTreeSet<String>>,
+    /// That file.
+    pub(crate) env_file: Option<PathBuf>,
     given: Map<String, Value>,
     environment: BTreeMap<String, String>,
 }
@@ -72,7 +77,8 @@ impl<'o> Context<'o> {
         }
         let admin = Admin::new(&options.connection);
         let given = merged.options;
-        Ok(Self { options, variables, output, admin, file: of_file, given, environment })
+        let (file, env_file) = (of_file, global.env_file);
+        Ok(Self { options, variables, output, admin, file, env_file, given, environment })
     }
 
     /// The secrets as an application would open them, with these options changed.
@@ -90,8 +96,26 @@ impl<'o> Context<'o> {
     /// What the file holds and no service reads.
     pub(crate) fn uncovered(&self) -> Uncovered {
         let names = self.file.iter().flatten();
-        let given = names.filter_map(|name| Some((name.as_str(), self.environment.get(name)?.as_str())));
-        Uncovered::of(&self.options, given)
+        Uncovered::of(&self.options, names.map(|name| (name.as_str(), self.of_file(name))))
+    }
+
+    /// The value that the file sets a variable to.
+    pub(crate) fn of_file(&self, name: &str) -> Option<&str> {
+        self.file
+            .as_ref()
+            .filter(|names| names.contains(name))
+            .and_then(|_| self.environment.get(name))
+            .map(String::as_str)
+    }
+
+    /// The variables of the file that look like secrets and that no service reads.
+    pub(crate) fn uncovered_values(&self) -> impl Iterator<Item = (String, SecretString)> {
+        let Uncovered { variables, near, .. } = self.uncovered();
+        let near = near.into_iter().map(|it| it.variable).filter(|name| looks_secret(name, self.of_file(name)));
+        variables.into_iter().chain(near).filter_map(|name| {
+            let value = self.of_file(&name)?.into();
+            Some((name, value))
+        })
     }
 
     /// The region, and the account where it is known: shown before a person confirms a change.

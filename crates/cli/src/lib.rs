@@ -11,6 +11,8 @@ mod mask;
 mod node_env;
 mod output;
 mod prompt;
+#[cfg(feature = "scan")]
+mod sources;
 mod terraform;
 
 use std::ffi::OsString;

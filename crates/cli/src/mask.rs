@@ -1,6 +1,8 @@
 //! Replaces secret values in a stream of bytes, also where a value comes in pieces, and as programs write it: escaped in
 //! JSON or by Node's `util.inspect`, percent-encoded in a URL, in base64.
 
+pub(crate) mod finder;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -44,17 +46,21 @@ impl Mask {
     pub(crate) fn new<'v>(values: impl IntoIterator<Item = &'v str>) -> Self {
         let mut mask = Self::default();
         for value in values.into_iter().filter(|value| value.len() >= SHORTEST) {
-            mask.add(value.chars().map(forms));
-            // Printed alone, or each in quotes.
-            let lines = value.lines().filter(|line| line.len() >= SHORTEST_LINE && line.len() < value.len());
-            for line in lines.filter(|line| !line.starts_with("-----")) {
-                mask.add(line.chars().map(forms));
-            }
-            for before in 0..3 {
-                mask.add(base64(value.as_bytes(), before).into_iter());
-            }
+            mask.add_value(value);
         }
         mask
+    }
+
+    fn add_value(&mut self, value: &str) {
+        self.add(value.chars().map(forms));
+        // Printed alone, or each in quotes.
+        let lines = value.lines().filter(|line| line.len() >= SHORTEST_LINE && line.len() < value.len());
+        for line in lines.filter(|line| !line.starts_with("-----")) {
+            self.add(line.chars().map(forms));
+        }
+        for before in 0..3 {
+            self.add(base64(value.as_bytes(), before).into_iter());
+        }
     }
 
     fn add(&mut self, pattern: impl Iterator<Item = Vec<Vec<u8>>>) {

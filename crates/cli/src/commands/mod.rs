@@ -7,11 +7,14 @@ mod exec;
 mod export;
 mod get;
 mod history;
+#[cfg(feature = "scan")]
+mod init;
 mod list;
 mod migrate;
 mod monitor;
 mod policy;
 mod rotate;
+mod scan;
 mod schema;
 mod template;
 
@@ -39,6 +42,9 @@ pub(crate) enum Command {
     Get(get::Get),
     /// Show the versions of a secret with stages and dates, without values
     History(history::History),
+    /// Write permisos.json from the variables that a file sets and sources read
+    #[cfg(feature = "scan")]
+    Init(init::Init),
     /// List the environment's secrets as Secrets Manager has them
     List(list::List),
     /// Print the manual page; with a folder, write one page for each command into it
@@ -51,6 +57,8 @@ pub(crate) enum Command {
     Policy(policy::Policy),
     /// Replace a service's values: the compromise procedure
     Rotate(rotate::Rotate),
+    /// Find where sources read variables that are in secrets; with --values, where stored values stand
+    Scan(scan::Scan),
     /// Print the JSON Schema of a secret's payload, or of the options, for editors and other checks
     Schema(schema::Schema),
     /// Print a payload to fill in, with a comment on each field
@@ -72,6 +80,8 @@ impl Command {
             Self::Export(export) => export.run(&context(global)?).await?,
             Self::Get(get) => get.run(&context(global)?).await?,
             Self::History(history) => history.run(&context(global)?).await?,
+            #[cfg(feature = "scan")]
+            Self::Init(init) => init.run(&global, output)?,
             Self::List(list) => list.run(&context(global)?).await?,
             Self::Man(man) => man.run(output)?,
             Self::Migrate(migrate) => {
@@ -81,6 +91,10 @@ impl Command {
             Self::Monitor(monitor) => monitor.run(&context(global)?)?,
             Self::Policy(policy) => policy.run(&context(global)?).await?,
             Self::Rotate(rotate) => Box::pin(rotate.run(context(global)?)).await?,
+            Self::Scan(scan) => {
+                let global = scan.adapt(global);
+                Box::pin(scan.run(&context(global)?)).await?
+            }
             Self::Schema(schema) => schema.run(&context(global)?)?,
             Self::Template(template) => template.run(&context(global)?)?,
         };

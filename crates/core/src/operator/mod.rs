@@ -2,5 +2,6 @@
 
 pub(crate) mod draft;
 pub mod permissions;
+pub(crate) mod replacement;
 pub(crate) mod template;
 pub(crate) mod uncovered;

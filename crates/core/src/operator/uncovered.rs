@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::reader::absolute_url;
-use crate::schema::Definition;
 use crate::schema::near::near;
+use crate::schema::{Definition, LIBPQ_OPTIONS};
 use crate::variables::Variables;
 
 /// Words of a name that holds a secret.
@@ -147,6 +147,18 @@ pub struct Uncovered {
     pub definitions: Vec<Value>,
     /// Variables whose name is near to one that a service reads, and that is not set.
     pub near: Vec<Near>,
+    /// Variables of a service that do not count, since its connection URL is set.
+    pub unheard: Vec<Unheard>,
+}
+
+/// Variables, and the one that is read in their place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unheard {
+    /// The variables that are set.
+    pub variables: Vec<String>,
+    /// The connection URL.
+    pub url: &'static str,
 }
 
 /// A name, and the one that is read.
@@ -160,20 +172,29 @@ pub struct Near {
 }
 
 impl Uncovered {
-    /// Looks through the variables of a file, by names and values. Shows no value.
-    pub fn of<'v>(options: &Options, given: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
+    /// Looks through variables by their names, and by their values where they are known: of a file, or of sources that read
+    /// them. Shows no value.
+    pub fn of<'v>(options: &Options, given: impl IntoIterator<Item = (&'v str, Option<&'v str>)>) -> Self {
         let known = Variables::known(&options.custom);
-        let given: BTreeMap<&str, &str> = given.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let given: BTreeMap<&str, Option<&str>> = given.into_iter().filter(|(_, value)| *value != Some("")).collect();
         // libpq's, as `export` writes them beside the ones that are read.
         let is_read = |definition: &&Definition| definition.variables().iter().any(|name| given.contains_key(name));
         let asked = options.service_ids().filter_map(|service| options.definition(&service));
         let written: Vec<&str> = asked.filter(is_read).flat_map(|it| it.written_variables().iter().copied()).collect();
-        let is_other = |name: &&str| !known.contains(name) && !written.contains(name) && !name.starts_with(OF_AWS);
+        let is_option = |name: &str| LIBPQ_OPTIONS.iter().any(|(_, variable)| *variable == name);
+        let is_written = |name: &str| written.contains(&name) || (!written.is_empty() && is_option(name));
+        let is_other = |name: &&str| !known.contains(name) && !is_written(name) && !name.starts_with(OF_AWS);
         let set = given.keys().copied().filter(is_other);
         let mut found = Self::default();
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
-            if definition.url.is_some_and(|url| given.contains_key(url)) {
+            if let Some(url) = definition.url.filter(|url| given.contains_key(url)) {
+                let variables = Variables::new(given.iter().map(|(name, value)| (*name, *value)), &options.custom);
+                let (_, unheard) = variables.heard(definition);
+                let variables: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
+                if !variables.is_empty() {
+                    found.unheard.push(Unheard { variables, url });
+                }
                 continue;
             }
             for meant in definition.variables().into_iter().filter(|name| !given.contains_key(name)) {
@@ -194,17 +215,16 @@ impl Uncovered {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.variables.is_empty() && self.near.is_empty()
+        self.variables.is_empty() && self.near.is_empty() && self.unheard.is_empty()
     }
 }
 
-/// By the words of its name, or by what its value looks like.
-fn looks_secret(name: &str, value: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let last = words.iter().rfind(|word| !word.bytes().all(|byte| byte.is_ascii_digit())).copied().unwrap_or_default();
-    let value = value.trim();
-    if words.iter().any(|word| PUBLISHED.contains(word)) || is_plain(value) {
+/// Whether a variable holds a secret, by the words of its name, or by what its value looks like where that is known. AWS's own
+/// are none: the call to Secrets Manager needs them.
+pub fn looks_secret(name: &str, value: Option<&str>) -> bool {
+    let Some(value) = value.map(str::trim) else { return names_secret(name) };
+    let words = words(name);
+    if name.starts_with(OF_AWS) || words.iter().any(|word| PUBLISHED.contains(&&**word)) || is_plain(value) {
         return false;
     }
     let url = absolute_url(value);
@@ -213,12 +233,33 @@ fn looks_secret(name: &str, value: &str) -> bool {
     if holds_password || is_address || STARTS.iter().any(|start| value.starts_with(start)) || is_jwt(value) {
         return true;
     }
-    let says = |word: &&str| {
-        SECRETS.contains(word) || ["APIKEY", "PASSWORD", "SECRET", "TOKEN"].iter().any(|end| word.ends_with(end))
+    says_secret(&words) && (url.is_none() || is_secret_url(&words))
+}
+
+/// The same by its name alone.
+pub(crate) fn names_secret(name: &str) -> bool {
+    let words = words(name);
+    let is_url = words.last().is_some_and(|last| ["ENDPOINT", "URI", "URL"].contains(&&**last));
+    let is_published = words.iter().any(|word| PUBLISHED.contains(&&**word));
+    !name.starts_with(OF_AWS) && !is_published && says_secret(&words) && (!is_url || is_secret_url(&words))
+}
+
+fn words(name: &str) -> Vec<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_uppercase).collect()
+}
+
+fn says_secret(words: &[String]) -> bool {
+    let last = words.iter().rfind(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
+    let says = |word: &String| {
+        SECRETS.contains(&&**word) || ["APIKEY", "PASSWORD", "SECRET", "TOKEN"].iter().any(|end| word.ends_with(end))
     };
-    // Where OAuth's endpoints are, unlike a webhook's address, is no secret.
-    let is_endpoint = url.is_some() && !words.contains(&"WEBHOOK") && !words.contains(&"DSN");
-    words.iter().any(says) && !ABOUT.contains(&last) && !is_endpoint
+    words.iter().any(says) && !last.is_some_and(|last| ABOUT.contains(&&**last))
+}
+
+/// Where OAuth's endpoints are, unlike a webhook's address, is no secret.
+fn is_secret_url(words: &[String]) -> bool {
+    words.iter().any(|word| word == "WEBHOOK" || word == "DSN")
 }
 
 /// A flag, a number, a path.
@@ -233,7 +274,7 @@ fn is_jwt(value: &str) -> bool {
 }
 
 /// One secret for each vendor, its variables as fields.
-fn definitions<'v>(options: &Options, variables: impl Iterator<Item = (&'v str, &'v str)>) -> Vec<Value> {
+fn definitions<'v>(options: &Options, variables: impl Iterator<Item = (&'v str, Option<&'v str>)>) -> Vec<Value> {
     let mut fields: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     // Other names cannot be those of a field's variable.
     for (name, value) in variables.filter(|(name, _)| crate::schema::is_variable(name)) {
@@ -246,7 +287,7 @@ fn definitions<'v>(options: &Options, variables: impl Iterator<Item = (&'v str, 
             all => ("application", all),
         };
         let mut field = json!({ "variable": name });
-        if absolute_url(value).is_some() {
+        if value.is_some_and(|value| absolute_url(value).is_some()) {
             field["type"] = "url".into();
         }
         let fields = fields.entry(vendor.to_owned()).or_default();
@@ -301,7 +342,7 @@ mod tests {
             ("SIGNER", "-----BEGIN PRIVATE KEY-----\nx"),
             ("SERVICE", "eyJhbGciOiJIUzI1NiJ9.e30.x"),
         ] {
-            assert!(looks_secret(name, value), "{name}");
+            assert!(looks_secret(name, Some(value)), "{name}");
         }
         for (name, value) in [
             ("PORT", "3000"),
@@ -319,7 +360,19 @@ mod tests {
             ("TWILIO_KEY_ID", "abc"),
             ("FRONTEND_URL", "https://example.com"),
         ] {
-            assert!(!looks_secret(name, value), "{name}");
+            assert!(!looks_secret(name, Some(value)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_known_by_its_name_alone() {
+        for name in ["DB_PASSWORD", "ENCRYPTION_KEY", "SENTRY_DSN", "SLACK_WEBHOOK_URL", "githubtoken", "PGPASSWORD"] {
+            assert!(looks_secret(name, None), "{name}");
+        }
+        for name in
+            ["AWS_SECRET_ACCESS_KEY", "NODE_ENV", "OAUTH_TOKEN_URL", "STRIPE_PUBLIC_KEY", "TOKEN_TTL", "DB_USER"]
+        {
+            assert!(!looks_secret(name, None), "{name}");
         }
     }
 
@@ -339,7 +392,7 @@ mod tests {
             ("WHATSAPP_TO_STRING", "sk-abc"),
             ("odd.token", CANARY),
         ];
-        let found = Uncovered::of(&options(&before), given);
+        let found = Uncovered::of(&options(&before), given.map(|(name, value)| (name, Some(value))));
         let text = serde_json::to_string(&found).unwrap();
         assert_no_leak(&text, "what is uncovered");
         assert_eq!(found.near, [Near { variable: "REDIS_PASS".into(), meant: "REDIS_PASSWORD".into() }]);
@@ -357,7 +410,7 @@ mod tests {
         );
         let mut after = before.clone();
         after["secrets"].as_array_mut().unwrap().extend(found.definitions);
-        let again = Uncovered::of(&options(&after), given);
+        let again = Uncovered::of(&options(&after), given.map(|(name, value)| (name, Some(value))));
         assert_eq!(again.variables, ["odd.token"], "what cannot be a field's variable is told all the same");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use permisos_secrets_core::schema::{Definition, Field, Kind};
 
-use super::parts::{Generated, definitions, pascal, user_options};
+use super::parts::{Generated, definitions, user_options};
 
 pub(super) fn files() -> Vec<Generated> {
     let (mut node, mut native) = (String::new(), String::new());
@@ -15,7 +15,7 @@ pub(super) fn files() -> Vec<Generated> {
         let id = service.as_str();
         let optional = if definition.optional { " (optional)" } else { "" };
         let rest = format!("`permisos/{{env}}/{}`{optional} | {} |\n", definition.id, variables(definition));
-        let _ = write!(node, "| `get{}Config()` | {rest}", pascal(id));
+        let _ = write!(node, "| `{}()` | {rest}", service.getter());
         let _ = write!(native, "| `{}()` | {rest}", id.replace('-', "_"));
     }
     let mut options = "| option | default | |\n|---|---|---|\n".to_owned();
