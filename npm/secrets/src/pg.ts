@@ -140,6 +140,8 @@ class RotatingPool extends Pool {
           return await super.connect();
         } catch (error) {
           if (!this.listeners('release').includes(look)) this.on('release', look);
+          // It may have been given back while the login was under way.
+          look();
           throw error;
         }
       };
