@@ -189,8 +189,8 @@ impl Uncovered {
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
             if let Some(url) = definition.url.filter(|url| given.contains_key(url)) {
-                // A value that is not known counts as set.
-                let set = given.iter().map(|(name, value)| (*name, value.unwrap_or("unknown")));
+                // A program may read both, one where the other is not set.
+                let set = given.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (*name, "set"));
                 let variables = Variables::new(set, &options.custom);
                 let (_, unheard) = variables.heard(definition);
                 let variables: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
