@@ -155,10 +155,12 @@ pub(super) fn read(allocator: &Allocator, path: &Path, text: &str) -> Result<Fac
             ParseOptions { allow_return_outside_function: true, preserve_parens: false, ..ParseOptions::default() };
         let parsed = Parser::new(allocator, text, kind).with_options(options).parse();
         if parsed.panicked {
-            let label =
-                parsed.diagnostics.iter().find_map(|it| AsRef::<[_]>::as_ref(&it.labels).first().map(|it| it.offset()));
+            let label = parsed
+                .diagnostics
+                .iter()
+                .find_map(|it| AsRef::<[_]>::as_ref(&it.labels).first().map(oxc_span::LabeledSpan::offset));
             let before = label.and_then(|at| text.as_bytes().get(..at as usize)).unwrap_or_default();
-            line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            line = before.split(|byte| *byte == b'\n').count();
             continue;
         }
         let program = allocator.alloc(parsed.program);
@@ -559,11 +561,15 @@ impl<'a, 's> Reader<'a, 's> {
         for parent in nodes.ancestors(id) {
             let kind = parent.kind();
             match kind {
+                AstKind::LogicalExpression(it) if it.left.span() == span => {
+                    return if it.operator.as_str() == "&&" { Usage::Presence } else { Usage::Default };
+                }
                 AstKind::TSAsExpression(_)
                 | AstKind::TSNonNullExpression(_)
                 | AstKind::TSSatisfiesExpression(_)
                 | AstKind::TSTypeAssertion(_)
-                | AstKind::ChainExpression(_) => span = kind.span(),
+                | AstKind::ChainExpression(_)
+                | AstKind::LogicalExpression(_) => span = kind.span(),
                 AstKind::AssignmentExpression(it) if it.left.span() == span => return Usage::Write,
                 AstKind::UpdateExpression(_) => return Usage::Write,
                 AstKind::UnaryExpression(it) => {
@@ -573,10 +579,6 @@ impl<'a, 's> Reader<'a, 's> {
                         _ => Usage::Value,
                     };
                 }
-                AstKind::LogicalExpression(it) if it.left.span() == span => {
-                    return if it.operator.as_str() == "&&" { Usage::Presence } else { Usage::Default };
-                }
-                AstKind::LogicalExpression(_) => span = kind.span(),
                 AstKind::IfStatement(it) if it.test.span() == span => return Usage::Presence,
                 AstKind::ConditionalExpression(it) if it.test.span() == span => return Usage::Presence,
                 AstKind::CallExpression(it) if it.callee.is_specific_id("Boolean") => return Usage::Presence,

@@ -266,7 +266,7 @@ impl Project {
                         })),
                         Names::Parameter(..) => {}
                         Names::Unknown => {
-                            unknown.push(Unknown { line: base.line, column: base.column, is_whole: false })
+                            unknown.push(Unknown { line: base.line, column: base.column, is_whole: false });
                         }
                     }
                 }
