@@ -488,16 +488,16 @@ mod reads {
             page.line(paint(
                 BAD,
                 format_args!(
-                    "{} of {} in {}, of {scanned} read",
+                    "{} of {} in {files} of {}",
                     counted(*reads, "read"),
                     counted(*variables, "variable"),
-                    counted(*files, "file")
+                    counted(*scanned, "file")
                 ),
             ));
             if *at_load > 0 {
                 page.line(format_args!(
-                    "{STRONG}{at_load} run while modules load{STRONG:#}: these need the secrets before the first line, by node \
-                     --import @permisos/secrets/register"
+                    "{STRONG}{at_load} of them while modules load{STRONG:#}: these need the secrets before the first line, by \
+                     node --import @permisos/secrets/register"
                 ));
             }
         }

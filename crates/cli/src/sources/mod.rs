@@ -1,7 +1,9 @@
-//! Where sources in JavaScript and TypeScript read the environment: `facts` reads one file, this follows helpers and aliases
-//! from file to file.
+//! Where sources in JavaScript and TypeScript read the environment: `facts` reads one file, with `names` and `values`; this
+//! follows helpers and aliases from file to file.
 
 mod facts;
+mod names;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
