@@ -1,4 +1,5 @@
-"""Serves a private PostgreSQL on 127.0.0.1, TLS and passwords only, until its standard input closes.
+"""Serves a private PostgreSQL on 127.0.0.1, TLS and passwords only, until its standard input closes. A user called `plain`, if
+a test makes one, may also come without TLS.
 
 Prints `{ port, password, authority }` as JSON: of the administrator `postgres`, and the PEM to trust. Ends with the process
 that started it, as moto_server.py does; if it is killed itself, the server ends too.
@@ -17,7 +18,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from certificates import NOW, issue, pair, pem
+from certificates import ADDRESSES, NOW, issue, pair, pem
 from owner import as_owner, owner
 
 CONFIGURATION = """
@@ -60,10 +61,12 @@ def serve(folder: Path) -> None:
     initialize += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
     subprocess.run(initialize, check=True, **quiet)
     authority = issue("The tests' authority", None, NOW + timedelta(days=1))
-    server = pair(issue("127.0.0.1", authority, NOW + timedelta(days=1)))
+    # For the address, so that `localhost` is a name that it lacks.
+    server = pair(issue("127.0.0.1", authority, NOW + timedelta(days=1), ADDRESSES))
     write(data / "server.crt", server["cert"])
     write(data / "server.key", server["key"])
-    write(data / "pg_hba.conf", "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+    lines = ["hostssl all all 127.0.0.1/32 scram-sha-256", "hostnossl all plain 127.0.0.1/32 scram-sha-256"]
+    write(data / "pg_hba.conf", "\n".join(lines) + "\n")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

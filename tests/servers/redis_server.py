@@ -1,8 +1,9 @@
-"""Serves Redis over TLS alone, on a port of 127.0.0.1 that the system chose, until its standard input closes.
+"""Serves Redis on two ports of 127.0.0.1 that the system chose, one with TLS and one without, until its standard input closes.
 
-Reads `{ username, password }` as its first line: the one user. Prints `{ port, authority }` as JSON.
+Reads `{ username, password }` as its first line: the one user. Prints `{ port, plain, authority }` as JSON.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from owner import end_with
 
 CONFIGURATION = """
 bind 127.0.0.1
-port 0
+port {plain}
 tls-port {port}
 tls-cert-file server.crt
 tls-key-file server.key
@@ -28,7 +29,7 @@ tls-ca-cert-file authority.crt
 tls-auth-clients no
 save ""
 user default off
-user {username} on >{password} ~* &* +@all
+user {username} on #{digest} ~* &* +@all
 """
 
 
@@ -41,12 +42,16 @@ def main() -> None:
         folder = Path(name)
         authority = issue("The tests' authority", None, NOW + timedelta(days=1))
         server = pair(issue("127.0.0.1", authority, NOW + timedelta(days=1)))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        with socket.socket() as one, socket.socket() as other:
+            for probe in (one, other):
+                probe.bind(("127.0.0.1", 0))
+            port, plain = (probe.getsockname()[1] for probe in (one, other))
+        # A password of a configuration file would need its quotes.
+        digest = hashlib.sha256(asked["password"].encode()).hexdigest()
+        configuration = CONFIGURATION.format(port=port, plain=plain, username=asked["username"], digest=digest)
         texts = {"server.crt": server["cert"], "server.key": server["key"], "authority.crt": pem(authority[0])}
         # The directory is private; so are the files.
-        for file, text in {**texts, "redis.conf": CONFIGURATION.format(port=port, **asked)}.items():
+        for file, text in {**texts, "redis.conf": configuration}.items():
             with open(folder / file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
                 opened.write(text)
         process = subprocess.Popen(
@@ -60,7 +65,7 @@ def main() -> None:
             time.sleep(0.02)
         if process.poll() is not None:
             sys.exit("Redis did not start")
-        print(json.dumps({"port": port, "authority": texts["authority.crt"]}), flush=True)
+        print(json.dumps({"port": port, "plain": plain, "authority": texts["authority.crt"]}), flush=True)
         sys.stdin.buffer.read()
         process.terminate()
         process.wait()

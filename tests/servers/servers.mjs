@@ -66,7 +66,7 @@ export async function startPostgres() {
   return { ...JSON.parse(line), stop };
 }
 
-/** Starts a Redis that speaks TLS alone, with one user: `{ port, authority }` and `stop()`. */
+/** Starts a Redis with one user: `{ port, plain, authority }`, the port with TLS and the one without, and `stop()`. */
 export async function startRedis(username, password) {
   const { line, stop } = await start('redis_server.py', [], { username, password });
   return { ...JSON.parse(line), stop };

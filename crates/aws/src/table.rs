@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Each code that AWS documents for Secrets Manager
 /// ([operations](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html),
 /// [common](https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html)), for KMS and STS behind it,
-/// and for IAM Identity Center. The kind decides what is retried and whether the environment may stand in.
+/// and for IAM Identity Center and `aws login`. The kind decides what is retried and whether the environment may stand in.
 const CODES: [(ErrorKind, &[&str]); 8] = [
     (
         ErrorKind::AccessDenied,
@@ -42,10 +42,13 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
     (
         ErrorKind::DecryptionFailed,
         &[
+            "CustomKeyStoreInvalidStateException",
             "DecryptionFailure",
             "DisabledException",
+            "DryRunOperationException",
             "EncryptionFailure",
             "IncorrectKeyException",
+            "InvalidArnException",
             "InvalidCiphertextException",
             "InvalidGrantTokenException",
             "InvalidKeyUsageException",
@@ -55,6 +58,7 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
             "KMSOptInRequired",
             // KMS's own: the key is not there.
             "NotFoundException",
+            "UnsupportedOperationException",
         ],
     ),
     // A secret that is scheduled for deletion, or whose version has no such stage, is an invalid request.
@@ -71,10 +75,13 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
             "RequestLimitExceeded",
             "RequestThrottled",
             "RequestThrottledException",
+            "ServiceQuotaExceededException",
             "SlowDown",
+            "SlowDownException",
             "ThrottledException",
             "Throttling",
             "ThrottlingException",
+            "TooManyRequestsError",
             "TooManyRequestsException",
             "TransactionInProgressException",
         ],
@@ -83,6 +90,7 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
     (
         ErrorKind::Unauthenticated,
         &[
+            "AuthorizationPendingException",
             "ExpiredToken",
             "ExpiredTokenException",
             "ExpiredTradeInTokenException",
@@ -90,9 +98,15 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
             "IncompleteSignature",
             "IncompleteSignatureException",
             "InvalidAuthorizationMessageException",
+            "InvalidClientException",
+            "InvalidClientMetadataException",
             "InvalidClientTokenId",
+            "InvalidGrantException",
             "InvalidIdentityToken",
             "InvalidIdentityTokenException",
+            "InvalidRedirectUriException",
+            "InvalidRequestRegionException",
+            "InvalidScopeException",
             "InvalidSignatureException",
             "JWTPayloadSizeExceededException",
             // STS's, which has no Exception at its end.
@@ -105,13 +119,16 @@ const CODES: [(ErrorKind, &[&str]); 8] = [
             "RegionDisabledException",
             "SessionDurationEscalationException",
             "SignatureDoesNotMatch",
+            "UnauthorizedClientException",
             "UnauthorizedException",
             "UnrecognizedClientException",
+            "UnsupportedGrantTypeException",
         ],
     ),
     (
         ErrorKind::Unavailable,
         &[
+            "ConflictException",
             "IDPCommunicationError",
             "InternalFailure",
             "InternalServerError",
@@ -288,6 +305,31 @@ mod tests {
         assert_eq!(unique.len(), codes.len());
         assert!(CODES.iter().all(|(_, codes)| codes.is_sorted()) && CODES.is_sorted_by_key(|(kind, _)| *kind as usize));
         assert!(SAID.iter().all(|said| unique.contains(said.code) && said.phrase == said.phrase.to_lowercase()));
+    }
+
+    /// The SDK's own lists are Secrets Manager's, STS's and those of IAM Identity Center and `aws login`.
+    #[test]
+    fn each_code_that_the_sdk_knows_has_a_row() {
+        let metadata = std::process::Command::new(env!("CARGO"))
+            .args(["metadata", "--offline", "--format-version=1", "--filter-platform", "x86_64-unknown-linux-gnu"])
+            .output()
+            .unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+        let mut count = 0;
+        for package in metadata["packages"].as_array().unwrap() {
+            let (name, manifest) = (package["name"].as_str().unwrap(), package["manifest_path"].as_str().unwrap());
+            let Some(service) = name.strip_prefix("aws-sdk-") else { continue };
+            let folder = std::path::Path::new(manifest).with_file_name("src").join("protocol_serde");
+            for file in std::fs::read_dir(folder).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                for line in text.lines().filter(|line| line.contains("\" => crate::operation::")) {
+                    let code = line.trim().split('"').nth(1).unwrap();
+                    assert!(known(code).is_some(), "{code} of {service} has no row");
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 100, "{count}");
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! Manager, valid in form, and be noticed when a login fails.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -156,25 +155,42 @@ pub(crate) fn write(variables: &[Assignment]) -> Result<Zeroizing<String>, Error
     let mut text = Zeroizing::new(String::new());
     for Assignment { name, value, .. } in variables {
         let value = value.expose_secret();
-        let line = Zeroizing::new(quoted(value).ok_or_else(|| {
-            let message = format!("{name} holds every kind of quote: an environment file cannot say it; use json");
+        let line = line(name, value).ok_or_else(|| {
+            let message = format!("{name} {}: an environment file cannot say it; use --format json", unsayable(value));
             Error::new(ErrorKind::Invalid, message)
-        })?);
-        let _ = writeln!(text, "{name}={}", *line);
+        })?;
+        text.push_str(&line);
     }
     Ok(text)
 }
 
-/// Prefers single quotes, which keep every character; double quotes come last, since `\n` changes inside them.
-fn quoted(value: &str) -> Option<String> {
+/// The first way to write a value that dotenv and Node read back, else the first that dotenv does: bare where nothing is
+/// special; then in single quotes, which keep every character. Double quotes come before backticks where a shell takes the
+/// value as it stands: in backticks it runs it.
+fn line(name: &str, value: &str) -> Option<Zeroizing<String>> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=?&".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return Some(value.to_owned());
+    let bare = (!value.is_empty() && value.chars().all(is_plain)).then_some("");
+    let double = (!value.contains(['$', '`', '\\'])).then_some("\"");
+    let quotes = bare.into_iter().chain(["'"]).chain(double).chain(["`", "\"", ""]);
+    let lines: Vec<_> = quotes.map(|quote| Zeroizing::new(format!("{name}={quote}{value}{quote}\n"))).collect();
+    let is_read = |line: &&Zeroizing<String>| {
+        parse(line)
+            .is_ok_and(|read| read.variables.len() == 1 && read.variables.get(name).is_some_and(|it| it == value))
+    };
+    let by_node = |line: &&Zeroizing<String>| node_env::parse(line).get(name).is_some_and(|it| **it == value);
+    let found = lines.iter().filter(is_read).find(by_node).or_else(|| lines.iter().find(is_read));
+    found.cloned()
+}
+
+/// Why no line says it, without the value.
+fn unsayable(value: &str) -> &'static str {
+    if value.contains('\r') {
+        "holds a carriage return, which is read as the end of a line"
+    } else if value.ends_with('\\') {
+        "needs quotes and ends with a backslash, which escapes the closing one"
+    } else {
+        "needs quotes and holds every kind of them"
     }
-    let quote = ['\'', '`', '"']
-        .into_iter()
-        .find(|&quote| !value.contains(quote) && !value.ends_with('\\') && (quote != '"' || !value.contains('\\')))?;
-    Some(format!("{quote}{value}{quote}"))
 }
 
 #[cfg(test)]
@@ -225,17 +241,40 @@ mod tests {
         assert_eq!(wrong("A='1\n2\n3'\nnonsense\nB=4"), [4], "lines of a value are counted");
     }
 
+    fn assignment(name: &str, value: &str) -> Assignment {
+        Assignment { name: name.into(), value: value.into(), is_secret: true }
+    }
+
     #[test]
-    fn what_is_written_is_read_back() {
-        let values = ["plain", "two words", "a#b", "it's", "a$b\\n", "it's a `tick`", " edge ", "one\ntwo", "é"];
-        let written: Vec<Assignment> = values
-            .iter()
-            .enumerate()
-            .map(|(index, &value)| Assignment { name: format!("V{index}"), value: value.into(), is_secret: true })
-            .collect();
-        let read = parse(&write(&written).unwrap()).unwrap();
-        assert_eq!(read.variables.values().collect::<Vec<_>>(), values);
-        let all = Assignment { name: "ALL".into(), value: "'`\"".into(), is_secret: true };
-        assert!(write(&[all]).is_err());
+    fn what_is_written_is_read_back_or_refused_with_the_reason() {
+        let parts = ["a", " ", "#", "'", "\"", "`", "\\", "\n", "\\n", "$", "${A}", "=", "é", "'\"`", "\r", "export "];
+        let pairs = parts.iter().flat_map(|first| parts.map(|second| [*first, second].concat()));
+        let triples: Vec<String> = pairs.flat_map(|pair| parts.map(|third| [&pair, third].concat())).collect();
+        let mut refused = 0;
+        for value in triples.iter().map(String::as_str).chain(parts).chain([""]) {
+            match write(&[assignment("BEFORE", "x"), assignment("VALUE", value), assignment("AFTER", "y")]) {
+                Ok(text) => {
+                    let read = parse(&text).unwrap().variables;
+                    assert_eq!(read["VALUE"], value, "{text}");
+                    assert_eq!((read.len(), read["BEFORE"].as_str(), read["AFTER"].as_str()), (3, "x", "y"), "{text}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    let is_right = match error.message() {
+                        why if why.contains("carriage return") => value.contains('\r'),
+                        why if why.contains("backslash") => value.ends_with('\\'),
+                        _ => ['\'', '"', '`'].iter().all(|quote| value.contains(*quote)),
+                    };
+                    assert!(is_right && error.message().starts_with("VALUE "), "{error} {value:?}");
+                }
+            }
+        }
+        assert!(refused < triples.len() / 3, "{refused}");
+    }
+
+    #[test]
+    fn quotes_that_a_shell_takes_as_they_stand_come_first() {
+        let text = write(&[assignment("A", "it's $(x)"), assignment("B", "it's"), assignment("C", "a b\\")]).unwrap();
+        assert_eq!(*text, "A=`it's $(x)`\nB=\"it's\"\nC=a b\\\n");
     }
 }

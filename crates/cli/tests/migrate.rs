@@ -37,18 +37,33 @@ fn what_looks_like_a_secret_and_is_read_by_no_service_is_named_with_its_definiti
     // With it they are migrated.
     std::fs::write(bench.folder.path().join("permisos.json"), block.to_string()).unwrap();
     let ran = bench.run(&[&MIGRATE[..], &["--config", "permisos.json"]].concat());
-    assert!(ran.code == 0 && !ran.out.contains("read by no service"), "{}{}", ran.out, ran.err);
+    assert!(ran.code == 0 && !ran.out.contains("by name or value a secret"), "{}{}", ran.out, ran.err);
     assert!(
         ran.out.contains("whatsapp/api created") && ran.out.contains("Variables to remove once nothing reads them")
     );
 }
 
 #[test]
+fn variables_beside_a_connection_url_are_named_and_not_said_to_be_stored() {
+    let bench = Bench::new(Emulator::moto());
+    let url =
+        format!("DATABASE_URL=postgres://app:{CANARY}@db.example.com/app\nDB_PASSWORD=other{CANARY}\nDB_SSL=true\n");
+    let ran = dry_run(&bench, &url);
+    assert!(ran.out.contains("DB_PASSWORD: DATABASE_URL is set, and counts instead"), "{}{}", ran.out, ran.err);
+    assert!(!ran.out.contains("DB_SSL"), "{}", ran.out);
+    let ran = bench.run(&MIGRATE);
+    let removable = ran.out.split("Variables to remove").nth(1).unwrap_or_else(|| panic!("{}{}", ran.out, ran.err));
+    assert!(removable.contains("DATABASE_URL DB_SSL") && !removable.contains("DB_PASSWORD"), "{removable}");
+}
+
+#[test]
 fn a_name_that_is_near_to_a_missing_one_is_named() {
     let bench = Bench::new(Emulator::moto());
     let renamed = BACKEND.replace("STRIPE_PRIVATE_KEY", "STRIPE_SECRET_KEY").replace("EMAIL_PASS", "EMAIL_PASSWORD");
-    let ran = dry_run(&bench, &renamed);
+    let ran = dry_run(&bench, &format!("{renamed}TWILIO_AUTH_TOKEN={CANARY}\n"));
     assert_eq!(ran.code, 65);
+    // With what else is to be mended in the file.
+    assert!(ran.out.contains("TWILIO_AUTH_TOKEN: by name or value a secret"), "{}", ran.out);
     for hint in
         ["STRIPE_SECRET_KEY is set: is STRIPE_PRIVATE_KEY meant?", "EMAIL_PASSWORD is set: is EMAIL_PASS meant?"]
     {

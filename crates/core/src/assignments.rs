@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::engine::state::{Origin, Read};
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
-use crate::schema::Definition;
+use crate::schema::{self, Config, Definition, ZeroizingJson, plain_text};
 use crate::service::ServiceId;
+use crate::text::escape_pointer;
 use crate::variables::{Assignment, Variables};
 
 impl Options {
@@ -28,6 +30,30 @@ impl Options {
             }
         }
         (assignments, failed)
+    }
+
+    /// The fields of a config that its variables cannot say, as JSON pointers: a secret made of these variables alone lacks
+    /// them. The names that are stored beside every secret of the service are none.
+    pub fn unsaid(&self, service: &ServiceId, config: &Config) -> Vec<String> {
+        let Some(definition) = self.definition(service) else { return vec![] };
+        let said = config.variables(definition, None);
+        let known = definition.variables();
+        let said = said.iter().map(|it| (&it.name, it.value.expose_secret()));
+        let said = Variables::keep(said, |name| known.contains(&name));
+        let parse = |config: &Config| ZeroizingJson(serde_json::from_str(&config.expose_json()).unwrap_or_default());
+        let again = match schema::assemble(definition, &self.context(&said)) {
+            Ok((_, parsed)) => parse(&parsed.config),
+            Err(error) => return error.violations().iter().map(|violation| violation.path.clone()).collect(),
+        };
+        let (given, mut unsaid) = (parse(config), vec![]);
+        differing("", &given.0, &again.0, &mut unsaid);
+        // Neither what is derived, nor the names that are stored beside the fields.
+        let stored: Vec<_> = definition.stored_names().map(|name| format!("/{}", escape_pointer(name))).collect();
+        unsaid.retain(|path| match path.strip_prefix("/extra") {
+            Some(path) => !stored.iter().any(|name| path == name),
+            None => stored.iter().any(|name| is_below(path, name)),
+        });
+        unsaid.into_iter().map(|path| path.strip_prefix("/extra").map_or(path.clone(), str::to_owned)).collect()
     }
 
     /// What the environment of a running process is to hold for code that reads variables: each variable of the secrets
@@ -50,7 +76,7 @@ impl Options {
             if let Some(read) = read.ok().filter(|_| !is_original) {
                 let assigned = read.config.variables(definition, None).into_iter();
                 // Those that are written for libpq alone are none that this process reads.
-                let assigned = assigned.filter(|it| !definition.written_variables().contains(&it.name.as_str()));
+                let assigned = assigned.filter(|it| definition.variables().contains(&it.name.as_str()));
                 variables.extend(assigned.map(|it| (it.name, Some(it.value))));
             }
         }
@@ -62,11 +88,25 @@ impl Options {
     }
 }
 
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The paths whose values are not the same text.
+fn differing(path: &str, given: &Value, again: &Value, paths: &mut Vec<String>) {
+    if let Value::Object(fields) = given {
+        for (name, given) in fields {
+            differing(&format!("{path}/{}", escape_pointer(name)), given, &again[name], paths);
+        }
+    } else if given != again && (plain_text(given).is_none() || plain_text(given) != plain_text(again)) {
+        paths.push(path.to_owned());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;
@@ -104,5 +144,26 @@ mod tests {
         assert_eq!((of("REDIS_URL"), of("REDIS_HOST")), (Some("redis://cache"), None));
         assert_eq!(of("STRIPE_PRIVATE_KEY"), None, "what cannot be read is in no variable");
         assert!(!variables.contains_key("EMAIL_USER"), "of a service that is not asked for");
+    }
+
+    #[test]
+    fn what_no_variable_can_say_is_named() {
+        let fields = json!({ "said": { "variable": "SAID" }, "silent": {} });
+        let given = json!({ "environment": "production", "source": "aws", "secrets": [{ "id": "custom/api", "fields": fields }] });
+        let none: [(&str, &str); 0] = [];
+        let (options, variables) = Options::parse(given.as_object().unwrap(), none).unwrap();
+        let unsaid = |service: &str, payload: Value| {
+            let service = options.service_ids().find(|it| it.as_str() == service).unwrap();
+            let (definition, context) = (options.definition(&service).unwrap(), options.context(&variables));
+            options.unsaid(&service, &parse_payload(definition, &payload.to_string(), &context).unwrap().config)
+        };
+        let database = json!({ "host": "db", "dbname": "d", "username": "u", "password": "p4ss-word", "engine": "aurora-postgresql",
+            "ssl": { "note": 1 }, "connect_timeout": 5, "poolMin": 2, "dbInstanceIdentifier": "db-1", "a/b": { "c": 1 } });
+        let mut of_database = unsaid("database", database);
+        of_database.sort();
+        assert_eq!(of_database, ["/a~1b/c", "/dbInstanceIdentifier", "/poolMin", "/ssl/note"]);
+        let redis = json!({ "host": "cache", "password": "p4ss-word", "family": 0, "db": 1, "tls": { "rejectUnauthorized": false } });
+        assert_eq!(unsaid("redis", redis), [""; 0]);
+        assert_eq!(unsaid("custom/api", json!({ "said": "x-value-1", "silent": "y-value-1" })), ["/silent"]);
     }
 }

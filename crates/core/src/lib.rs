@@ -37,7 +37,7 @@ pub use operator::draft::{Change, Draft, FieldChange};
 pub use operator::permissions;
 pub use operator::replacement::{Replacement, Sought};
 pub use operator::template::template;
-pub use operator::uncovered::{Near, Uncovered, looks_secret};
+pub use operator::uncovered::{Near, Uncovered, Unheard, looks_secret};
 pub use option_table::{DRIVER_OPTIONS, OPTIONS, OptionRow, options_schema};
 pub use options::{Options, SnapshotFile, SourceKind};
 pub use policy::{Backoff, CachePolicy, Freshness};

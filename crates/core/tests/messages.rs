@@ -16,6 +16,51 @@ fn of_environment(service: Service, variables: &[(&str, &str)]) -> String {
     Engine::new(options, variables).read(&service.into(), Timestamp(0)).unwrap_err().message().to_owned()
 }
 
+fn of_stored(service: Service, text: &str) -> String {
+    let options = json!({ "source": "aws", "services": [service], "environment": "production" });
+    let (options, variables) = Options::parse(options.as_object().unwrap(), [("", ""); 0]).unwrap();
+    let mut engine = Engine::new(options, variables);
+    let fetch = serde_json::to_value(engine.poll_fetch(Timestamp(0)).unwrap()).unwrap();
+    let payload = json!({ "text": text, "versionId": "v1", "createdAt": 0 });
+    let outcomes = fetch["requests"].as_array().unwrap().iter();
+    let outcomes = outcomes.map(|it| json!({ "service": service, "stage": it["stage"], "payload": payload }));
+    let fetched = json!({ "id": fetch["id"], "outcomes": outcomes.collect::<Vec<_>>() });
+    engine.handle_fetched(Timestamp(0), serde_json::from_value(fetched).unwrap());
+    engine.read(&service.into(), Timestamp(0)).unwrap_err().message().to_owned()
+}
+
+#[test]
+fn what_is_stored_instead_of_json_is_named() {
+    for (text, hint) in [
+        ("\u{feff}{\"host\":\"canary\"}", "starts with a byte order mark"),
+        ("{'host': 'canary'}", "has single quotes"),
+        ("eyJob3N0IjoiY2FuYXJ5In0=", "is base64 of an object"),
+        ("DB_HOST=canary\nDB_PASSWORD=canary", "is a file of variables"),
+        ("postgres://app:canary@db/app", "is a connection URL"),
+        ("\"{\\\"host\\\":\\\"canary\\\"}\"", "is JSON within quotes"),
+        ("ENC[AES256_GCM,data:canary]", "is encrypted by sops"),
+        ("PLACEHOLDER", "is a known placeholder"),
+    ] {
+        let message = of_stored(Service::Database, text);
+        assert!(message.contains(hint) && !message.contains("canary"), "{message}");
+    }
+}
+
+#[test]
+fn a_missing_field_names_the_near_one_that_is_stored() {
+    for (service, stored, hint) in [
+        (Service::Database, "user", "`user` is stored: is `username` meant?"),
+        (Service::Database, "DB_PASSWORD", "`DB_PASSWORD` is stored: is `password` meant?"),
+        (Service::Database, "Host", "`Host` is stored: is `host` meant?"),
+        (Service::Email, "password", "`password` is stored: is `smtpPassword` meant?"),
+        (Service::Stripe, "secretKey", "`secretKey` is stored: is `privateKey` meant?"),
+    ] {
+        let message = of_stored(service, &json!({ stored: CANARY }).to_string());
+        assert!(message.contains(hint), "{message}");
+        assert_no_leak(&message, "a message");
+    }
+}
+
 #[test]
 fn an_unknown_option_suggests_the_near_name_at_every_level() {
     for (options, near) in [

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 // generated: types
 import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './generated/configs.js';
 // end of generated
-import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
+import type { FieldDefinition, SecretDefinition, SecretOf } from './define.js';
 import { failure, SecretsError } from './errors.js';
 import type { Health, Sample, SecretsEvent } from './generated/documents.js';
 import { native } from './native.js';
@@ -171,10 +171,10 @@ export function getMonitoringConfig(): MonitoringConfig {
 }
 // end of generated
 
-/** A secret that the application defined. */
-export function getSecret<const Fields extends Record<string, FieldDefinition>>(
-  definition: SecretDefinition<Fields>,
-): ConfigOf<Fields> {
+/** A secret that the application defined; `undefined` where it is optional and not there. */
+export function getSecret<const Fields extends Record<string, FieldDefinition>, Optional extends boolean>(
+  definition: SecretDefinition<Fields, Optional>,
+): SecretOf<Fields, Optional> {
   return ready().getSecret(definition);
 }
 

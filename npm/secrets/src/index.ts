@@ -4,7 +4,7 @@
  */
 
 export type * from './generated/configs.js';
-export type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
+export type { ConfigOf, FieldDefinition, SecretDefinition, SecretOf } from './define.js';
 export { defineSecret } from './define.js';
 export {
   closeSecrets,

@@ -68,8 +68,11 @@ class RotatingRedis extends Redis {
       const get = (): unknown => source(secrets).getRedisConfig()[name];
       Object.defineProperty(this.options, name, { get, enumerable: true, configurable: true });
     }
-    const unfollow = follow('redis', ({ username, password }) => this.#login(username, password), secrets);
-    this.once('end', unfollow);
+    const start = (): (() => void) => follow('redis', ({ username, password }) => this.#login(username, password), secrets);
+    let unfollow: (() => void) | undefined = start();
+    // It may be connected again after its end: Bull does that.
+    this.on('connect', () => (unfollow ??= start()));
+    this.on('end', () => (unfollow = void unfollow?.()));
   }
 
   override duplicate(override?: Partial<RedisOptions>): Redis {

@@ -75,12 +75,16 @@ class RotatingPool extends Pool {
 
   constructor(options: PoolOptions, secrets: Secrets | undefined) {
     super(poolConfig(options, secrets));
+    // As many as there are queries that wait.
+    this.setMaxListeners(0);
     this.#secrets = secrets;
     this.#identity = () => ({ ...clientConfig(secrets), ...options });
     this.#current = this.#identity();
     this.#unfollow = follow('database', () => void this.#replace(), secrets);
-    // The server ended an idle connection: the next query makes another. Without a listener the process would end.
+    // The server ended a connection that is idle, or about to end: the next query makes another. Without these listeners the
+    // process would end.
     this.on('error', () => {});
+    this.on('connect', (client) => client.on('error', () => {}));
     this.on('release', (_error, client) => {
       if (this.#isOutdated(client)) setImmediate(() => void this.#endIdle());
     });
@@ -107,10 +111,44 @@ class RotatingPool extends Pool {
 
   async #connect(): Promise<PoolClient> {
     for (;;) {
-      const client = await source(this.#secrets).withDatabaseRetry(() => super.connect());
+      const client = await this.#checkOut();
       if (!this.#isOutdated(client)) return client;
       client.release(true);
     }
+  }
+
+  /** A client of the pool. While new logins are refused, one that another query gives back serves as well. */
+  #checkOut(): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      let isServed = false;
+      const serve = (client: PoolClient | undefined): void => {
+        if (isServed) return client?.release();
+        isServed = true;
+        this.off('release', look);
+        resolve(client as PoolClient);
+      };
+      const look = (): void => {
+        // It is idle once the event is over.
+        setImmediate(() => {
+          if (!isServed && this.idleCount > 0) super.connect().then(serve, () => {});
+        });
+      };
+      const logIn = async (): Promise<PoolClient | undefined> => {
+        if (isServed) return undefined;
+        try {
+          return await super.connect();
+        } catch (error) {
+          if (!this.listeners('release').includes(look)) this.on('release', look);
+          throw error;
+        }
+      };
+      source(this.#secrets)
+        .withDatabaseRetry(logIn)
+        .then(serve, (error: Error) => {
+          this.off('release', look);
+          if (!isServed) reject(error);
+        });
+    });
   }
 
   /** Ends the connections of another user, as soon as one of the new user's worked: wrong credentials empty no pool. */

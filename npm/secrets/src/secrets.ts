@@ -7,8 +7,8 @@ import type { Configs, Service } from './generated/configs.js';
 // generated: types
 import type { DatabaseConfig, EmailConfig, GovernmentPortalConfig, MonitoringConfig, RedisConfig, SecurityConfig, StripeConfig } from './generated/configs.js';
 // end of generated
-import type { ConfigOf, FieldDefinition, SecretDefinition } from './define.js';
-import { failure } from './errors.js';
+import type { FieldDefinition, SecretDefinition, SecretOf } from './define.js';
+import { failure, NotFoundError } from './errors.js';
 import type { Freshness, Health, Origin, Sample, SecretsEvent, Violation } from './generated/documents.js';
 import { native, type NativeSecrets, type Notify, unwrap } from './native.js';
 import { documentOf, type SecretsOptions } from './options.js';
@@ -63,6 +63,8 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   readonly #native: NativeSecrets;
   /** What was read last. The engine says when to ask it again. */
   readonly #entries = new Map<string, Entry>();
+  /** What was read last, also where the engine has to be asked again: what stays the same stays the same object. */
+  readonly #kept = new Map<string, SecretRead<object>>();
   // The one that is read most has a place of its own: a property costs less than a map.
   // generated: entries
   #database: Entry | undefined;
@@ -208,11 +210,16 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   }
   // end of generated
 
-  /** A secret that the application defined. */
-  getSecret<const Fields extends Record<string, FieldDefinition>>(
-    definition: SecretDefinition<Fields>,
-  ): ConfigOf<Fields> {
-    return this.read(definition).config as ConfigOf<Fields>;
+  /** A secret that the application defined; `undefined` where it is optional and not there. */
+  getSecret<const Fields extends Record<string, FieldDefinition>, Optional extends boolean>(
+    definition: SecretDefinition<Fields, Optional>,
+  ): SecretOf<Fields, Optional> {
+    try {
+      return this.read(definition).config as SecretOf<Fields, Optional>;
+    } catch (error) {
+      if (definition.optional && error instanceof NotFoundError) return undefined as SecretOf<Fields, Optional>;
+      throw error;
+    }
   }
 
   /** A config with its origin, freshness and version. */
@@ -275,6 +282,7 @@ export class Secrets extends EventEmitter<SecretsEvents> {
   close(): void {
     this.#isClosed = true;
     this.#forgetAll();
+    this.#kept.clear();
     this.#native.close();
   }
 
@@ -292,14 +300,16 @@ export class Secrets extends EventEmitter<SecretsEvents> {
     if (known) return known;
     const document = unwrap(this.#native.read(service));
     const { origin, freshness, versionId, previous } = document;
-    const config = seal(document.config, document.redacted);
+    const kept = this.#kept.get(service);
+    const config = seal(document.config, document.redacted, kept?.config);
     const read = Object.freeze({
       config,
       origin,
       freshness,
       versionId: versionId ?? undefined,
-      previous: previous ? seal(previous.config, previous.redacted) : undefined,
+      previous: previous ? seal(previous.config, previous.redacted, kept?.previous) : undefined,
     });
+    this.#kept.set(service, read);
     const entry = new Entry(read, config);
     // The engine has counted this read itself.
     entry.reads = -1;

@@ -20,8 +20,20 @@ const whatsapp = defineSecret('whatsapp/api', {
     url: { type: 'url' },
     retries: { type: 'integer', required: false },
     sandbox: { type: 'boolean' },
+    mode: { enum: ['live', 'test'] },
+    locale: { enum: ['es', 'en'], required: false },
+    phone: { pattern: '^[0-9]+$', maxLength: 20 },
   },
 });
+
+const analytics = defineSecret('analytics/api', { optional: true, fields: { token: {} } });
+const needed = defineSecret('needed/api', { optional: false, fields: { token: { required: true } } });
+declare const isRequired: boolean;
+const perhaps = defineSecret('perhaps/api', { optional: isRequired, fields: { token: { required: isRequired } } });
+
+/** Holds where both types are the same, `undefined` and readonly included. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const isSame = <A, B>(_same: Same<A, B>): void => {};
 
 export async function compiles(): Promise<void> {
   const secrets: Secrets = await initializeSecrets({ secrets: [whatsapp], ttl: 60, services: ['database'] });
@@ -41,6 +53,25 @@ export async function compiles(): Promise<void> {
     if (event.type === 'failed') event.retryInMs.toFixed();
   });
   void [token, url, sandbox, retries, same, port, ca, key, loggedIn];
+
+  isSame<typeof config.mode, 'live' | 'test'>(true);
+  isSame<typeof config.locale, 'es' | 'en' | undefined>(true);
+  isSame<typeof config.retries, number | undefined>(true);
+  isSame<typeof config.phone, string>(true);
+  const tracked: string | undefined = getSecret(analytics)?.token;
+  const required: string = getSecret(needed).token;
+  const maybe: string | undefined = getSecret(perhaps)?.token;
+  void [tracked, required, maybe];
+  // @ts-expect-error an optional secret may be absent
+  void getSecret(analytics).token;
+  // @ts-expect-error so may one that is optional in some places
+  void getSecret(perhaps).token;
+  // @ts-expect-error a value that the field cannot have
+  void (config.mode === 'prod');
+  // @ts-expect-error no such part of a field
+  defineSecret('wrong/api', { fields: { token: { maxlength: 3 } } });
+  // @ts-expect-error no such part of a definition
+  defineSecret('wrong/api', { required: false, fields: { token: {} } });
 
   // @ts-expect-error a config is read-only
   database.password = 'other';

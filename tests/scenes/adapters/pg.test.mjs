@@ -2,6 +2,7 @@
 // keeps a user that is no longer the secret's.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -61,8 +62,8 @@ const sessions = async (user) =>
 test('alternating users: the pool moves to the new user, and the old one can be revoked', async (t) => {
   const { secrets, put } = await store(t, 'alternating', 'even', { ttl: 1 });
   await administer(`CREATE ROLE odd LOGIN PASSWORD '${password(2)}'`);
-  const pool = createPool({ max: 5, maxUses: 50 }, secrets);
-  t.after(() => pool.ended || pool.end());
+  const pool = createPool({ max: 5 }, secrets);
+  t.after(() => void (pool.ending || pool.end()));
   const load = keepBusy(t, async () => {
     const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
     assert.equal(rows[0].ssl, true);
@@ -88,7 +89,7 @@ test('alternating users: the pool moves to the new user, and the old one can be 
 test('a single user: logins that are refused wait for the new password', async (t) => {
   const { secrets, put } = await store(t, 'single', 'app');
   const pool = createPool({ max: 5, maxUses: 10 }, secrets);
-  t.after(() => pool.ended || pool.end());
+  t.after(() => void (pool.ending || pool.end()));
   const load = keepBusy(t, () => pool.query('SELECT 1'));
   await load.more();
   await administer(`ALTER ROLE app PASSWORD '${password(2)}'`);
@@ -97,6 +98,23 @@ test('a single user: logins that are refused wait for the new password', async (
   await put('app', 2);
   await load.more();
   await load.end();
+  await pool.end();
+});
+
+test('while new logins are refused, the connections that there are serve every query', async (t) => {
+  const { secrets, put } = await store(t, 'window', 'window');
+  const pool = createPool({ max: 10 }, secrets);
+  t.after(() => void (pool.ending || pool.end()));
+  await pool.query('SELECT 1');
+  await administer(`ALTER ROLE "window" PASSWORD '${password(2)}'`);
+  const started = performance.now();
+  await Promise.all(Array.from({ length: 30 }, () => pool.query('SELECT pg_sleep(0.01)')));
+  assert.ok(performance.now() - started < 5000, 'no query waits for the secret');
+  assert.deepEqual([pool.totalCount, secrets.getDatabaseConfig().password], [1, password(1)]);
+  await put('window', 2);
+  await until('the new password', () => secrets.getDatabaseConfig().password === password(2));
+  await until('all is idle', () => pool.idleCount === pool.totalCount);
+  assert.equal(pool.listenerCount('release'), 1, 'nothing waits any more');
   await pool.end();
 });
 
@@ -149,6 +167,9 @@ test('what would hide the secret is refused, and what the given URL says besides
     if (made instanceof pg.Client) await made.connect();
     const { rows } = await made.query("SELECT session_user AS user, current_setting('application_name') AS name");
     assert.deepEqual({ ...rows[0] }, { user: 'own', name: 'permits' });
+    // A pool is done before its connections are.
+    const gone = made instanceof pg.Pool && once(made, 'remove');
     await made.end();
+    await gone;
   }
 });

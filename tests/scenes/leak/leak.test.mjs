@@ -102,7 +102,7 @@ test('no other process and no file sees a value', async (t) => {
 test('the package holds what it needs and nothing else', async () => {
   const root = new URL('../../node_modules/@permisos/secrets/', import.meta.url).pathname;
   const names = (await files(root)).map((file) => file.slice(root.length));
-  const expected = /^(LICENSE|README\.md|package\.json|index\.(mjs|d\.mts)|dist\/(generated\/)?[\w.-]+\.(js|d\.ts)|native\/[\w.-]+\.node|schemas\/(engine\/)?[a-z-]+\.json)$/;
+  const expected = /^(LICENSE|README\.md|package\.json|index\.(mjs|d\.mts)|dist\/(generated\/)?[\w.-]+\.(m?js|d\.m?ts)|native\/[\w.-]+\.node|schemas\/(engine\/)?[a-z-]+\.json)$/;
   assert.deepEqual(names.filter((name) => !expected.test(name)), []);
   for (const name of names) {
     const text = await readFile(join(root, name), 'latin1');

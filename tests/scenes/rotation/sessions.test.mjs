@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import express from 'express';
 import session from 'express-session';
 import { Secrets } from '@permisos/secrets';
@@ -46,6 +47,72 @@ test('no session ends with a rotation, nor with a restart after it', async (t) =
   assert.equal((await site.visit(old.cookie)).visits, 1, 'a session of keys that are no longer honoured starts over');
   assert.equal((await site.visit(young.cookie)).visits, 4);
 });
+
+test('as long as the secrets stay the same there is one middleware, and a rotation brings a second one', async (t) => {
+  const name = 'permisos/middleware/security/session';
+  const first = SEVEN['security/session'];
+  await moto.create(name, first);
+  const store = new session.MemoryStore();
+  // A middleware listens once: a second one would be warned of.
+  store.setMaxListeners(1);
+  const warnings = [];
+  const warn = ({ name: warning }) => warnings.push(warning);
+  process.on('warning', warn);
+  t.after(() => process.off('warning', warn));
+  const site = await open(t, store, { environment: 'middleware', ttl: 1 });
+  const fetches = () => sum(site.secrets.metrics(), 'permisos_secrets_fetches_total');
+  const { sessionSecrets } = site.secrets.getSecurityConfig();
+  const { cookie } = await site.visit();
+  const before = fetches();
+  for (let visits = 2; fetches() < before + 4; visits++) {
+    assert.equal((await site.visit(cookie)).visits, visits);
+    await delay(100);
+  }
+  for (let times = 0; times < 3; times++) {
+    await delay(1100);
+    await site.secrets.refresh('security');
+    await site.visit(cookie);
+  }
+  assert.equal(site.secrets.getSecurityConfig().sessionSecrets, sessionSecrets, 'the same array');
+  assert.deepEqual([store.listenerCount('disconnect'), warnings], [1, []]);
+
+  store.setMaxListeners(2);
+  await moto.put(name, { ...first, sessionSecret: 'canary-second-session-secret-of-forty-2' });
+  await delay(1100);
+  await site.secrets.refresh('security');
+  await site.visit(cookie);
+  const config = site.secrets.getSecurityConfig();
+  assert.notEqual(config.sessionSecrets, sessionSecrets);
+  assert.equal(config.sessionSecrets.length, 2);
+
+  // What did not change stays the same object beside what did.
+  const { jwtSecrets } = config;
+  await moto.put(name, { ...first, sessionSecret: 'canary-third-session-secret-of-forty-33' });
+  await delay(1100);
+  await site.secrets.refresh('security');
+  assert.notEqual(site.secrets.getSecurityConfig(), config);
+  assert.equal(site.secrets.getSecurityConfig().jwtSecrets, jwtSecrets);
+  await site.close();
+  assert.deepEqual([store.listenerCount('disconnect'), warnings], [2, []]);
+});
+
+test('in an outage, stale or not, it stays one middleware', async (t) => {
+  const server = await startMoto();
+  await server.create('permisos/outage/security/session', SEVEN['security/session']);
+  const store = new session.MemoryStore();
+  const site = await open(t, store, { environment: 'outage', ttl: 1, endpointUrl: server.url });
+  const { cookie } = await site.visit();
+  const config = site.secrets.getSecurityConfig();
+  server.stop();
+  while (site.secrets.read('security').freshness !== 'stale') await delay(100);
+  await site.visit(cookie);
+  assert.equal(site.secrets.getSecurityConfig(), config);
+  assert.equal(store.listenerCount('disconnect'), 1);
+});
+
+function sum(samples, wanted) {
+  return samples.filter(({ metric }) => metric === wanted).reduce((total, { value }) => total + value, 0);
+}
 
 /** A site that counts a session's visits: its secrets and its server as after the start of a process. */
 async function open(t, store, options = {}) {

@@ -80,6 +80,18 @@ impl Export {
             Some(error) if self.force => Err(error),
             _ => {
                 exec::note(context, &failed);
+                for service in context.options.service_ids() {
+                    let Ok(read) = secrets.read(&service) else { continue };
+                    let unsaid = context.options.unsaid(&service, &read.config);
+                    if !unsaid.is_empty() {
+                        let names =
+                            unsaid.iter().map(|path| path.trim_start_matches('/')).collect::<Vec<_>>().join(", ");
+                        context.output.note(format_args!(
+                            "{} {service}: no variable says {names}: left out",
+                            paint(WARN, "note")
+                        ));
+                    }
+                }
                 Ok(variables)
             }
         }

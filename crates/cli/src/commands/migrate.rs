@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use permisos_secrets_aws::{Admin, SecretAttributes};
 use permisos_secrets_core::{
-    Change, Draft, Error, ErrorKind, FieldChange, Near, SecretId, ServiceId, Stage, Uncovered, Violation,
+    Change, Draft, Error, ErrorKind, FieldChange, Near, SecretId, ServiceId, Stage, Uncovered, Unheard, Violation,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -137,7 +137,13 @@ impl Migrate {
     pub(crate) async fn run(self, mut context: Context<'_>) -> Exit {
         // A default may depend on the region: SES's host.
         context.options.connection.regions = vec![context.admin.region().await?];
-        let Drafts { drafts, without_variables } = Drafts::of(&context)?;
+        let Drafts { drafts, without_variables } = Drafts::of(&context).inspect_err(|_| {
+            // All that is to be mended in the file, at once.
+            let uncovered = context.uncovered();
+            if !uncovered.is_empty() && !context.output.is_json() {
+                context.output.report(&uncovered);
+            }
+        })?;
         let mut steps = vec![];
         let mut planned = vec![];
         for (service, draft) in drafts {
@@ -176,7 +182,7 @@ impl Migrate {
             match self.apply(&context, step).await {
                 Ok(version_id) => {
                     let definition = context.options.definition(&service);
-                    let variables = definition.into_iter().flat_map(|it| context.variables.of(it));
+                    let variables = definition.into_iter().flat_map(|it| context.variables.heard(it).0);
                     let variables = variables.map(str::to_owned).collect();
                     verified.push(Verified { service, version_id, variables });
                 }
@@ -394,6 +400,10 @@ impl Report for Uncovered {
         page.heading("In the file, and read by no service");
         for Near { variable, meant } in &self.near {
             page.line(format_args!("{} {variable}: is {meant} meant?", paint(WARN, "!")));
+        }
+        for Unheard { variables, url } in &self.unheard {
+            let names = variables.join(", ");
+            page.line(format_args!("{} {names}: {url} is set, and counts instead", paint(WARN, "!")));
         }
         if self.variables.is_empty() {
             return;

@@ -150,8 +150,10 @@ impl TrackedSecret {
                 self.fallback = Some(parsed);
             }
             Err(error) => {
-                let violations = error.violations().to_vec();
-                context.events.push(EventKind::Invalid { version_id: None, violations });
+                if error.kind() != ErrorKind::NotFound {
+                    let violations = error.violations().to_vec();
+                    context.events.push(EventKind::Invalid { version_id: None, violations });
+                }
                 self.failure = Some(error.explained(context.options.why_not_aws()));
             }
         }
@@ -587,6 +589,7 @@ impl TrackedSecret {
                 }
                 self.fallback = Some(parsed);
             }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
                 let summary = format!("{failure}\nThe environment cannot stand in:");
                 let violations = error.violations().to_vec();

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::options::Options;
 use crate::reader::absolute_url;
-use crate::schema::Definition;
 use crate::schema::near::near;
+use crate::schema::{Definition, LIBPQ_OPTIONS};
 use crate::variables::Variables;
 
 /// Words of a name that holds a secret.
@@ -147,6 +147,18 @@ pub struct Uncovered {
     pub definitions: Vec<Value>,
     /// Variables whose name is near to one that a service reads, and that is not set.
     pub near: Vec<Near>,
+    /// Variables of a service that do not count, since its connection URL is set.
+    pub unheard: Vec<Unheard>,
+}
+
+/// Variables, and the one that is read in their place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unheard {
+    /// The variables that are set.
+    pub variables: Vec<String>,
+    /// The connection URL.
+    pub url: &'static str,
 }
 
 /// A name, and the one that is read.
@@ -169,12 +181,20 @@ impl Uncovered {
         let is_read = |definition: &&Definition| definition.variables().iter().any(|name| given.contains_key(name));
         let asked = options.service_ids().filter_map(|service| options.definition(&service));
         let written: Vec<&str> = asked.filter(is_read).flat_map(|it| it.written_variables().iter().copied()).collect();
-        let is_other = |name: &&str| !known.contains(name) && !written.contains(name) && !name.starts_with(OF_AWS);
+        let is_option = |name: &str| LIBPQ_OPTIONS.iter().any(|(_, variable)| *variable == name);
+        let is_written = |name: &str| written.contains(&name) || (!written.is_empty() && is_option(name));
+        let is_other = |name: &&str| !known.contains(name) && !is_written(name) && !name.starts_with(OF_AWS);
         let set = given.keys().copied().filter(is_other);
         let mut found = Self::default();
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
-            if definition.url.is_some_and(|url| given.contains_key(url)) {
+            if let Some(url) = definition.url.filter(|url| given.contains_key(url)) {
+                let variables = Variables::new(given.iter().map(|(name, value)| (*name, *value)), &options.custom);
+                let (_, unheard) = variables.heard(definition);
+                let variables: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
+                if !variables.is_empty() {
+                    found.unheard.push(Unheard { variables, url });
+                }
                 continue;
             }
             for meant in definition.variables().into_iter().filter(|name| !given.contains_key(name)) {
@@ -195,7 +215,7 @@ impl Uncovered {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.variables.is_empty() && self.near.is_empty()
+        self.variables.is_empty() && self.near.is_empty() && self.unheard.is_empty()
     }
 }
 

@@ -90,7 +90,7 @@ impl<'a> Assembly<'a> {
         let is_ours = |url: &url::Url| schemes.contains(&url.scheme()) && url.host_str().is_some() && !is_cut(url);
         let Some(url) = url::Url::parse(text).ok().filter(is_ours) else {
             let [first, second] = schemes;
-            let message = match placeholder::no_url(text) {
+            let message = match placeholder::instead(text, Some(variable)) {
                 Some(phrase) => format!("{variable} {phrase}"),
                 None => format!(
                     "{variable} must be a URL like {first}://user:password@host:port/name (or {second}://), with special \

@@ -16,7 +16,8 @@ pub(crate) fn read(definition: &Definition, fields: &mut Fields<'_, '_>, context
     let mut values = Values::default();
     if definition.is_open {
         for name in fields.names() {
-            let value = fields.text(name).and_then(|text| read_text(fields, name, text, (Text::Token, &[]), context));
+            let value =
+                fields.text(name).and_then(|text| read_text(fields, name, text, (Text::Token, &[], None), context));
             values.extend(name.to_owned().into(), value.map(Value::Text));
         }
         return values;
@@ -93,7 +94,7 @@ fn read_field(field: &Field, values: &Values, fields: &mut Fields<'_, '_>, conte
                 None => fields.text(name)?,
             };
             let starts = field.prefix.map(|prefix| prefix.starts).unwrap_or_default();
-            let text = read_text(fields, name, stored, (kind, starts), context)?;
+            let text = read_text(fields, name, stored, (kind, starts, field.variable.as_deref()), context)?;
             if stored.chars().count() < field.min_length {
                 let phrase = format!("must have at least {} characters", field.min_length);
                 fields.violate(name, Rule::MinLength, &phrase);
@@ -124,7 +125,7 @@ fn read_text(
     fields: &mut Fields<'_, '_>,
     name: &str,
     text: &str,
-    (kind, starts): (Text, &[&str]),
+    (kind, starts, variable): (Text, &[&str], Option<&str>),
     context: &Context<'_>,
 ) -> Option<SecretString> {
     let spaces = match kind {
@@ -133,7 +134,7 @@ fn read_text(
         _ => Spaces::Doubtful,
     };
     let is_secret = matches!(kind, Text::Password | Text::Token);
-    match recognise(text, Expected { spaces, is_secret, starts, is_custom: fields.problems.is_custom }) {
+    match recognise(text, Expected { spaces, is_secret, starts, is_custom: fields.problems.is_custom, variable }) {
         Some(Finding::Doubtful(phrase)) => fields.warn(name, Rule::Placeholder, phrase),
         Some(Finding::Word(phrase)) if fields.problems.forbids_placeholders => {
             fields.violate(name, Rule::Placeholder, phrase);

@@ -7,7 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::assembly::Assembly;
 use super::definition::{Definition, Field, Kind, Text};
-use super::services::{Config, DEFINITIONS, DatabaseConfig};
+use super::services::{Config, DEFINITIONS, DatabaseConfig, LIBPQ_OPTIONS};
+use super::url::plain_text;
 use super::values::{Entry, Seen};
 use crate::variables::{Assignment, DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
 
@@ -46,6 +47,14 @@ impl Variables {
     pub fn of(&self, definition: &Definition) -> Vec<&str> {
         let known = definition.variables();
         self.names().filter(|name| known.contains(name)).collect()
+    }
+
+    /// Those of them that count, and those that do not beside a connection URL.
+    pub fn heard(&self, definition: &Definition) -> (Vec<&str>, Vec<&str>) {
+        let has_url = definition.url.is_some_and(|url| self.get(url).is_some());
+        let single = definition.fields.iter().filter(|field| !matches!(field.kind, Kind::Group(_)));
+        let single: Vec<&str> = single.filter_map(|field| field.variable.as_deref()).collect();
+        self.of(definition).into_iter().partition(|name| !(has_url && single.contains(name)))
     }
 
     /// The files to read before the engine is made: the variable or the option that names one, and its path.
@@ -144,7 +153,7 @@ pub enum Authorities<'a> {
 }
 
 impl Definition {
-    /// The variables that are written for other programs and not read: those of libpq.
+    /// The variables that are written for other programs and not read: those that libpq connects by.
     pub fn written_variables(&self) -> &'static [&'static str] {
         if self.service == "database" { &LIBPQ } else { &[] }
     }
@@ -170,6 +179,12 @@ fn libpq(config: &DatabaseConfig, ca_file: Option<&str>, assignments: &mut Vec<A
         let is_secret = matches!(name, "PGUSER" | "PGPASSWORD");
         let value = value.filter(|value| !value.is_empty());
         assignments.extend(value.map(|value| Assignment { name: name.to_owned(), value: value.into(), is_secret }));
+    }
+    for (option, name) in LIBPQ_OPTIONS {
+        let value = config.extra.expose(option).and_then(plain_text);
+        let assignment =
+            |value: Cow<'_, str>| Assignment { name: name.to_owned(), value: (*value).into(), is_secret: false };
+        assignments.extend(value.map(assignment));
     }
 }
 

@@ -17,6 +17,7 @@ mod pattern;
 pub(crate) mod placeholder;
 mod record;
 mod records;
+mod reference;
 mod secret_url;
 mod services;
 mod url;
@@ -46,6 +47,7 @@ pub(crate) use certificate::pem;
 pub(crate) use context::Context;
 pub(crate) use custom::{RESERVED, is_variable};
 pub(crate) use parse::{Parsed, assemble, parse_environment, parse_payload};
+pub(crate) use url::plain_text;
 pub(crate) use zeroizing::{ZeroizingJson, exact_json};
 
 /// What holds values while they are read: `Debug` names the type and shows nothing of them.

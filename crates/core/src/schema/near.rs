@@ -78,6 +78,33 @@ pub(crate) fn near<'n>(variable: &str, set: impl IntoIterator<Item = &'n str>) -
     mistyped
 }
 
+/// Of the names that a payload has besides, the one that most likely means this field: its variable's, or one near to its
+/// own.
+pub(crate) fn near_field<'n>(field: &str, variable: Option<&str>, names: &[&'n str]) -> Option<&'n str> {
+    let wanted = [upper(field)].into_iter().chain(variable.map(str::to_owned));
+    let wanted: Vec<String> = wanted.collect();
+    let means = |name: &&&str| {
+        let said = upper(name);
+        let is = |it: &String| *it == said || it.ends_with(&format!("_{said}")) || near(it, [said.as_str()]).is_some();
+        wanted.iter().any(is)
+    };
+    names.iter().find(means).copied()
+}
+
+/// A field's name as a variable's: `SMTP_USER` for `smtpUser`.
+fn upper(name: &str) -> String {
+    let mut upper = String::with_capacity(name.len() + 2);
+    let mut is_small = false;
+    for c in name.chars() {
+        if is_small && c.is_ascii_uppercase() {
+            upper.push('_');
+        }
+        is_small = c.is_ascii_lowercase();
+        upper.push(if c == '-' { '_' } else { c.to_ascii_uppercase() });
+    }
+    upper
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,8 @@ use super::check;
 use super::context::Context;
 use super::definition::Definition;
 use super::environment;
+use super::near;
+use super::placeholder;
 use super::services::Config;
 use super::zeroizing::ZeroizingJson;
 use crate::error::{Error, ErrorKind, Rule, Violation};
@@ -37,19 +39,45 @@ pub(crate) fn parse_payload(
         Ok(value) => ZeroizingJson(value),
         Err(error) => {
             let (line, column) = (error.line(), error.column());
-            return refuse(Rule::Json, format!("is not well-formed JSON (line {line}, column {column})"));
+            let hint = placeholder::instead_of_json(text).map(|hint| format!(": it {hint}")).unwrap_or_default();
+            return refuse(Rule::Json, format!("is not well-formed JSON (line {line}, column {column}){hint}"));
         }
     };
+    if let Value::String(inner) = &value.0 {
+        let hint = if inner.starts_with('{') { ": it is JSON within quotes, store what is inside" } else { "" };
+        return refuse(Rule::Type, format!("{NO_OBJECT}{hint}"));
+    }
     let mut violations = vec![];
     if let (Some(special), Value::Object(payload)) = (definition.special, &mut value.0) {
         let mut assembly = environment::assemble(definition, context.variables);
         violations = special.complete(payload, context, &mut assembly);
     }
-    read(definition, &value, context, &|_| None, violations)
+    let known: Vec<&str> = definition.stored_names().collect();
+    let unknown = value.0.as_object().into_iter().flat_map(|payload| payload.keys().map(String::as_str));
+    let unknown: Vec<&str> = unknown.filter(|name| !known.contains(name)).collect();
+    read(definition, &value, context, &|_| None, violations).map_err(|mut violations| {
+        for Violation { path, message, .. } in violations.iter_mut().filter(|it| it.rule == Rule::Required) {
+            let near = definition
+                .field(path)
+                .and_then(|field| near::near_field(&field.name, field.variable.as_deref(), &unknown));
+            if let Some(near) = near {
+                *message = format!("{message}; `{near}` is stored: is `{}` meant?", path.trim_start_matches('/'));
+            }
+        }
+        violations
+    })
 }
+
+const NO_OBJECT: &str = "must be a JSON object with the service's fields";
 
 /// Reads what the environment variables say of a service; the error names the variables.
 pub(crate) fn parse_environment(definition: &Definition, context: &Context<'_>) -> Result<Parsed, Error> {
+    // Monitoring may be empty.
+    if definition.optional && !definition.is_open && context.variables.of(definition).is_empty() {
+        let service = definition.service_id();
+        let message = format!("none of the environment variables of {service} is set");
+        return Err(Error::of(service, ErrorKind::NotFound, message));
+    }
     assemble(definition, context).map(|(_, parsed)| parsed)
 }
 
@@ -88,8 +116,7 @@ fn read<'a>(
     violations: Vec<Violation>,
 ) -> Result<Parsed, Vec<Violation>> {
     let Value::Object(payload) = &payload.0 else {
-        let message = "must be a JSON object with the service's fields".to_owned();
-        return Err(vec![Violation { path: String::new(), rule: Rule::Type, message }]);
+        return Err(vec![Violation { path: String::new(), rule: Rule::Type, message: NO_OBJECT.to_owned() }]);
     };
     let forbids_placeholders = context.environment.is_production();
     let is_custom = matches!(definition.service_id(), ServiceId::Custom(_));

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
+use super::reference::{Reference, encrypted_by, reference, resembles, starts_with};
+
 /// What a text is instead of a value.
 pub(crate) enum Finding {
     /// It may be meant.
@@ -25,6 +27,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) starts: &'a [&'a str],
     /// Whether the application defined it: then a word may be one of its own.
     pub(crate) is_custom: bool,
+    /// The variable that it falls back to.
+    pub(crate) variable: Option<&'a str>,
 }
 
 /// White space at the ends of a value.
@@ -40,114 +44,39 @@ pub(crate) enum Spaces {
 
 const PLACEHOLDER: &str = "is a known placeholder: store the real value";
 const QUOTED: &str = "has quotes around it, which some loaders (docker's --env-file) keep as a part of it: remove them";
+const TYPOGRAPHIC: &str = "has typographic quotes around it, which no loader removes: remove them";
+const INVISIBLE: &str = "holds an invisible or a control character: remove it, unless it is a part of the value";
 const SPACED: &str = "starts or ends with white space: remove it, unless it is a part of the value";
 
-/// What stands around a reference, and whose it is.
-const AROUND: [(&str, &str, &str); 13] = [
-    ("{{resolve:", "}}", "CloudFormation's {{resolve:…}}"),
-    ("${{", "}}", "GitHub's or Railway's ${{…}}"),
-    ("{{", "}}", "a template's {{…}}"),
-    ("${", "}", "${…} of a shell, Compose, Doppler, Infisical or Serverless"),
-    ("$(", ")", "$(…) of Kubernetes, a shell or Azure Pipelines"),
-    ("#{", "}", "#{…} of Octopus or Spring"),
-    ("((", "))", "((…)) of Concourse or CredHub"),
-    ("<%", "%>", "a template's <%…%>"),
-    ("%env(", ")%", "Symfony's %env(…)%"),
-    ("env(", ")", "env(…)"),
-    ("@Microsoft.KeyVault(", ")", "Azure's @Microsoft.KeyVault(…)"),
-    ("@AzureKeyVault(", ")", "Azure's @AzureKeyVault(…)"),
-    ("[[", "]]", "a template's [[…]]"),
-];
-
-/// How a reference starts, and whose it is.
-const BEFORE: [(&str, &str); 18] = [
-    ("ref+", "vals"),
-    ("secretref+", "vals"),
-    ("secretref:", "Azure Container Apps"),
-    ("vault:/", "Vault"),
-    ("vault:secret/", "Vault"),
-    (">>vault:", "Vault"),
-    ("ssm:/", "SSM Parameter Store"),
-    ("aws:ssm:", "SSM Parameter Store"),
-    ("aws:secretsmanager:", "Secrets Manager"),
-    ("secretsmanager:", "Secrets Manager"),
-    ("keyvault:", "Azure Key Vault"),
-    ("secretKeyRef:", "Kubernetes"),
-    ("valueFrom:", "Kubernetes"),
-    ("!Ref ", "CloudFormation"),
-    ("!Sub ", "CloudFormation"),
-    ("!var ", "Conjur"),
-    ("process.env.", "JavaScript"),
-    ("file:/", "a file"),
-];
-
-/// Schemes of references, and whose they are.
-const SCHEMES: [(&str, &str); 31] = [
-    ("akeyless", "Akeyless"),
-    ("akv", "Azure Key Vault"),
-    ("akvs", "Azure Key Vault"),
-    ("aws-sm", "Secrets Manager"),
-    ("aws-ssm", "SSM Parameter Store"),
-    ("awssecret", "Secrets Manager"),
-    ("awssm", "Secrets Manager"),
-    ("awsssm", "SSM Parameter Store"),
-    ("azurekeyvault", "Azure Key Vault"),
-    ("berglas", "Berglas"),
-    ("bw", "Bitwarden"),
-    ("bws", "Bitwarden"),
-    ("conjur", "Conjur"),
-    ("dl", "Dashlane"),
-    ("doppler", "Doppler"),
-    ("dotenv", "dotenv-vault"),
-    ("env", "a variable"),
-    ("gcpsm", "Google Secret Manager"),
-    ("gsm", "Google Secret Manager"),
-    ("infisical", "Infisical"),
-    ("k8s", "Kubernetes"),
-    ("keeper", "Keeper"),
-    ("keychain", "a keychain"),
-    ("keyring", "a keyring"),
-    ("keyvault", "Azure Key Vault"),
-    ("op", "1Password"),
-    ("pass", "Proton Pass"),
-    ("secretsmanager", "Secrets Manager"),
-    ("sm", "Google Secret Manager"),
-    ("ssm", "SSM Parameter Store"),
-    ("vault", "Vault"),
-];
-
-/// How ciphertext starts, how long it is at least, and whose it is.
-const CIPHERTEXT: [(&str, usize, &str); 16] = [
-    ("$ANSIBLE_VAULT;", 0, "ansible-vault (ansible-vault decrypt)"),
-    ("!vault |", 0, "ansible-vault (ansible-vault decrypt)"),
-    ("-----BEGIN AGE ENCRYPTED FILE-----", 0, "age (age --decrypt)"),
-    ("-----BEGIN PGP MESSAGE-----", 0, "PGP (gpg --decrypt)"),
-    ("\0GITCRYPT", 0, "git-crypt (git-crypt unlock)"),
-    ("AQECAH", 100, "AWS KMS (aws kms decrypt)"),
-    ("AQICAH", 100, "AWS KMS (aws kms decrypt)"),
-    ("ENC(", 8, "Jasypt"),
-    ("ENC[", 8, "sops (sops decrypt) or eyaml (eyaml decrypt)"),
-    ("U2FsdGVkX1", 24, "openssl enc (openssl enc -d)"),
-    ("age-encryption.org/v1", 0, "age (age --decrypt)"),
-    ("encrypted:", 26, "dotenvx (dotenvx get)"),
-    ("gAAAAA", 100, "Fernet"),
-    ("vault:v1:", 16, "Vault's transit engine (vault write transit/decrypt)"),
-    ("vault:v2:", 16, "Vault's transit engine (vault write transit/decrypt)"),
-    ("{cipher}", 8, "Spring Cloud Config"),
-];
-
-/// Examples of documentation, in small letters, and whose it is.
-const EXAMPLES: [(&str, &str); 10] = [
+/// Examples of documentation, in small letters, and whose they are.
+const EXAMPLES: [(&str, &str); 27] = [
     ("a-string-secret-at-least-256-bits-long", "jwt.io's"),
+    ("bnqw!xdwgaeet9xgtt29", "AWS's"),
+    ("bnqw&xdwgaeet9xgtt29", "AWS's"),
+    ("chamberme", "Chamber's"),
+    ("correct horse battery staple", "a well-known cartoon's"),
+    ("correcthorsebatterystaple", "a well-known cartoon's"),
+    ("example-password", "AWS's"),
     ("examplepublickey", "Sentry's"),
+    ("i29wwx!%9wfv", "AWS's"),
     ("keyboard cat", "express-session's"),
+    ("minioadmin", "MinIO's"),
     ("pk_test_6prnascoboktishfeqd4xmuh", "Stripe's"),
     ("pk_test_tyoomqauvdedq54nitphi7jx", "Stripe's"),
+    ("randompassword", "Prisma's"),
     ("s3cur3", "Express's"),
     ("shhhhh", "jsonwebtoken's"),
     ("shhhhhared-secret", "jsonwebtoken's"),
+    ("sk_test_26phem9ahjzvu623dfe1x4sd", "Stripe's"),
     ("sk_test_4ec39hqlyjwdarjtt1zdp7dc", "Stripe's"),
     ("sk_test_bqokikjovbii2hlwgh4olfq2", "Stripe's"),
+    ("sk_test_tr3pybcvnzz796th88s4vq2u", "Stripe's"),
+    ("sk_test_vephdqktyqjkninc7u56jbrq", "Stripe's"),
+    ("somerandomstring", "Laravel's"),
+    ("thistokenisnotsosecretchangeit", "Symfony's"),
+    ("whsec_mfkqq9r8gkyqrwu8gj4vugxw", "Svix's"),
+    ("whsec_plhn7tgvj1tdsj0uetyksaif", "Svix's"),
+    ("whsec_test_secret", "Stripe's"),
 ];
 
 /// What is odd about a text, if anything is.
@@ -159,8 +88,8 @@ pub(crate) fn recognise(text: &str, expected: Expected<'_>) -> Option<Finding> {
     }
     // A text of the application may be a quotation.
     let is_free = expected.is_custom && !expected.is_secret;
-    if bare.is_some() {
-        return Some(if is_free { Finding::Doubtful(QUOTED) } else { Finding::Wrong(QUOTED.into()) });
+    if let Some(phrase) = quotes(text) {
+        return Some(if is_free { Finding::Doubtful(phrase) } else { Finding::Wrong(phrase.into()) });
     }
     if trimmed.len() < text.len() {
         match expected.spaces {
@@ -176,32 +105,92 @@ pub(crate) fn recognise(text: &str, expected: Expected<'_>) -> Option<Finding> {
     if expected.is_secret && is_placeholder_word(trimmed) {
         return Some(Finding::Word(PLACEHOLDER));
     }
-    text.contains("[REDACTED]").then_some(Finding::Doubtful("holds [REDACTED], which redacted output has for a value"))
+    if reference(trimmed, is_free).is_some() {
+        return Some(Finding::Doubtful("may be a reference that nothing resolved: store the value that it stands for"));
+    }
+    if expected.spaces == Spaces::Impossible && !expected.starts.is_empty() && trimmed.contains(char::is_whitespace) {
+        return Some(Finding::Wrong("has white space in it, which no such key has: remove it".into()));
+    }
+    doubt(text, expected).map(Finding::Doubtful)
+}
+
+/// What a text may not be meant to hold.
+fn doubt(text: &str, expected: Expected<'_>) -> Option<&'static str> {
+    if text.contains("[REDACTED]") {
+        return Some("holds [REDACTED], which redacted output has for a value");
+    }
+    if expected.spaces == Spaces::Allowed {
+        return None;
+    }
+    let is_hidden = |c: char| is_invisible(c) || (c.is_control() && !(expected.is_custom && c.is_whitespace()));
+    if text.contains(is_hidden) {
+        return Some(INVISIBLE);
+    }
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Some("holds a replacement character: it was read in another encoding than it was written in");
+    }
+    if !expected.is_secret {
+        return None;
+    }
+    if ["\\n", "\\r", "%0A", "%0a"].iter().any(|end| text.ends_with(end)) {
+        return Some("ends with the code of a line break: remove it, unless it is a part of the value");
+    }
+    let is_comment = |rest: &str| rest.starts_with(' ') && text.contains(" #");
+    if text.split_once(" #").is_some_and(|(_, rest)| is_comment(rest)) {
+        return Some(
+            "ends like a comment, which docker's --env-file keeps: remove it, unless it is a part of the value",
+        );
+    }
+    if is_shortened(text) {
+        return Some("looks shortened, as programs show a key: store the whole");
+    }
+    resembles(text).filter(|_| expected.spaces == Spaces::Doubtful)
 }
 
 /// What a text that is no value of its kind most likely is, such as a quoted number.
 pub(crate) fn quotes(text: &str) -> Option<&'static str> {
-    unquoted(text.trim_matches(is_space)).map(|_| QUOTED)
+    let trimmed = text.trim_matches(is_space);
+    let is_typographic = || trimmed.starts_with(['“', '”', '„', '‘', '’', '‚', '«', '»']);
+    unquoted(trimmed).map(|_| if is_typographic() { TYPOGRAPHIC } else { QUOTED })
 }
 
-/// What a connection URL is instead of one.
-pub(crate) fn no_url(text: &str) -> Option<Cow<'static, str>> {
+/// What a text is instead of a connection URL or JSON.
+pub(crate) fn instead(text: &str, variable: Option<&str>) -> Option<Cow<'static, str>> {
     let trimmed = text.trim_matches(is_space);
-    let expected = Expected { spaces: Spaces::Allowed, is_secret: true, starts: &[], is_custom: false };
+    let expected = Expected { spaces: Spaces::Allowed, is_secret: true, starts: &[], is_custom: false, variable };
     wrong(unquoted(trimmed).unwrap_or(trimmed), expected).or_else(|| quotes(text).map(Cow::Borrowed))
+}
+
+/// What a text most likely is that is no JSON.
+pub(crate) fn instead_of_json(text: &str) -> Option<Cow<'static, str>> {
+    let trimmed = text.trim();
+    // Windows' tools write one.
+    if trimmed.starts_with('\u{feff}') {
+        return Some("starts with a byte order mark: store it without".into());
+    }
+    if trimmed.starts_with("{'") {
+        return Some("has single quotes, and JSON has double ones".into());
+    }
+    // The code of a brace, and of what may follow it.
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(&byte);
+    if ["ew", "ey"].iter().any(|start| trimmed.starts_with(start)) && trimmed.bytes().all(is_base64) {
+        return Some("is base64 of an object: store the object as text".into());
+    }
+    if trimmed.lines().next().is_some_and(|line| is_assignment(line, None)) {
+        return Some("is a file of variables, which `permisos-secrets migrate` stores as JSON".into());
+    }
+    if ["postgres://", "postgresql://", "redis://", "rediss://"].iter().any(|scheme| trimmed.starts_with(scheme)) {
+        return Some("is a connection URL: store its parts as fields".into());
+    }
+    instead(trimmed, None)
 }
 
 fn wrong(text: &str, expected: Expected<'_>) -> Option<Cow<'static, str>> {
     // What follows `sk_live_` is looked at as well.
     let start = expected.starts.iter().filter(|start| text.starts_with(**start)).max_by_key(|start| start.len());
     let rest = start.map(|start| &text[start.len()..]);
-    if let Some((_, _, whose)) = CIPHERTEXT.iter().find(|(start, least, _)| is_ciphertext(text, start, *least)) {
+    if let Some(whose) = encrypted_by(text) {
         return Some(format!("is encrypted by {whose}: decrypt it first, and store what it is then").into());
-    }
-    if let Some(whose) = reference(text, expected) {
-        return Some(
-            format!("is a reference that nothing resolved ({whose}): store the value that it stands for").into(),
-        );
     }
     if is_redacted(text)
         || rest.is_some_and(|rest| is_redacted(rest) || rest.contains(['*', '…', '•']) || rest.contains("..."))
@@ -211,11 +200,32 @@ fn wrong(text: &str, expected: Expected<'_>) -> Option<Cow<'static, str>> {
     if is_nothing(text, expected) {
         return Some("is a program's word for no value: store the real value".into());
     }
+    let is_free = expected.is_custom && !expected.is_secret;
+    if let Some(Reference { whose, is_certain: true }) = reference(text, is_free) {
+        return Some(
+            format!("is a reference that nothing resolved ({whose}): store the value that it stands for").into(),
+        );
+    }
+    if !is_free && is_output(text) {
+        return Some("is what a program printed instead of the value: store the real value".into());
+    }
     if let Some(whose) = example(text) {
         return Some(format!("is an example of {whose} documentation: store the real value").into());
     }
-    if is_placeholder(text) || rest.is_some_and(|rest| rest.is_empty() || is_placeholder(rest)) {
+    if is_placeholder(text)
+        || (!is_free && is_request(text))
+        || rest.is_some_and(|rest| rest.is_empty() || is_placeholder(rest))
+    {
         return Some(PLACEHOLDER.into());
+    }
+    if expected.variable.is_some_and(|name| text == name) {
+        return Some("is the variable's own name: store the real value".into());
+    }
+    if expected.is_secret && is_assignment(text, expected.variable) {
+        return Some("begins with a variable's name and `=`: store what follows alone".into());
+    }
+    if !is_free && is_object(text) {
+        return Some("is JSON with fields of its own: store the one that is meant alone".into());
     }
     // Of a URL, such as Sentry's, what stands for the user.
     let (_, after) = text.split_once("://")?;
@@ -224,95 +234,143 @@ fn wrong(text: &str, expected: Expected<'_>) -> Option<Cow<'static, str>> {
     user.split(':').filter(|part| !part.contains("://")).find_map(|part| wrong(part, inner))
 }
 
-fn is_ciphertext(text: &str, start: &str, least: usize) -> bool {
-    // A password may start so; base64 has no other characters.
-    let is_base64 = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
-    starts_with(text, start) && text.len() >= least && (start != "encrypted:" || is_base64(&text[start.len()..]))
+/// Whether a text is `NAME=value`.
+fn is_assignment(text: &str, variable: Option<&str>) -> bool {
+    let line = text.strip_prefix("export ").unwrap_or(text);
+    let Some((name, value)) = line.split_once('=') else { return false };
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_name = name.len() > 4 && name.contains('_') && name.bytes().all(is_upper);
+    // Base64 may end with two.
+    !value.trim_start_matches('=').is_empty() && (variable == Some(name) || is_name)
 }
 
-fn reference(text: &str, expected: Expected<'_>) -> Option<&'static str> {
-    let is_around = |(open, close, _): &&(&str, &str, &str)| {
-        starts_with(text, open) && text.ends_with(close) && text.len() > open.len() + close.len()
-    };
-    if let Some((_, _, whose)) = AROUND.iter().find(is_around) {
-        return Some(whose);
-    }
-    if text.contains(char::is_whitespace) && !text.starts_with('!') {
-        return None;
-    }
-    if let Some((_, whose)) = BEFORE.iter().find(|(start, _)| starts_with(text, start) && text.len() > start.len()) {
-        return Some(whose);
-    }
-    if let Some((scheme, rest)) = text.split_once("://")
-        && !rest.is_empty()
-        && let Some((_, whose)) = SCHEMES.iter().find(|(it, _)| it.eq_ignore_ascii_case(scheme))
-    {
-        return Some(whose);
-    }
-    if starts_with(text, "vault:") && text.contains('/') && text.contains('#') {
-        return Some("Vault");
-    }
-    if text.starts_with("projects/") && text.contains("/secrets/") {
-        return Some("Google Secret Manager");
-    }
-    if text.contains(".vault.azure.net/secrets/") {
-        return Some("Azure Key Vault");
-    }
-    if ["/run/secrets/", "/var/run/secrets/", "/mnt/secrets-store/"].iter().any(|folder| text.starts_with(folder)) {
-        return Some("a file");
-    }
-    // An application may keep an ARN of its own.
-    if text.starts_with("arn:") && text.matches(':').count() >= 5 && !expected.is_custom {
-        return Some("an ARN");
-    }
-    let named = [("%", "%"), ("__", "__"), ("@@", "@@"), ("$env:", ""), ("env:", ""), ("secrets.", ""), ("$", "")];
-    let is_name = |(open, close): &(&str, &str)| {
-        let name = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).unwrap_or_default();
-        // `$` and capitals alone may be a password.
-        let is_long = name.len() > 2 && (*open != "$" || name.contains('_'));
-        let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        is_long && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.bytes().all(is_upper)
-    };
-    named.iter().any(is_name).then_some("a variable's name")
+/// Whether a text is a JSON object, such as a whole secret where one of its fields is meant.
+fn is_object(text: &str) -> bool {
+    text.starts_with('{') && text.ends_with('}') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// Whether a text is an error's message, or what a program writes for a value that it cannot write.
+fn is_output(text: &str) -> bool {
+    const STARTS: [&str; 12] = [
+        "<!doctype",
+        "<html",
+        "[Ljava.",
+        "An error occurred (",
+        "Calling [toString]",
+        "Calling [toJSON]",
+        "Error: ",
+        "Promise {",
+        "System.Collections.",
+        "System.Security.SecureString",
+        "function ()",
+        "java.lang.",
+    ];
+    STARTS.iter().any(|start| starts_with(text, start))
+        || text.ends_with("command not found")
+        || text.ends_with("No such file or directory")
+        || text == "System.Object[]"
 }
 
 /// Output of a program that redacts.
 fn is_redacted(text: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "redacted",
+    const WORDS: [&str; 20] = [
+        "censored",
+        "concealed",
+        "encrypted",
         "filtered",
         "hidden",
+        "known after apply",
         "masked",
+        "obfuscated",
+        "omitted",
+        "protected",
+        "redacted",
+        "removed",
+        "scrubbed",
+        "secure",
+        "secured",
         "sensitive",
         "sensitive value",
-        "known after apply",
-        "removed",
-        "omitted",
-        "scrubbed",
+        "sensitive, known after apply",
+        "snip",
+        "stripped",
     ];
+    /// Words that redact with more words beside them.
+    const AMONG: [&str; 5] = ["censored", "concealed", "masked", "redacted", "reveal"];
     let is_mask = |c: char| matches!(c, '*' | '•' | '●' | '·' | '∗' | '█' | '■' | '▪');
+    let is = |word: &str, words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(word));
     let count = text.chars().filter(|c| is_mask(*c)).count();
-    let total = text.chars().count();
-    // A console shows the last characters: `****************ABCD`.
-    let is_masked = count > 2 && (count == total || (count > 3 && total - count <= 6 && is_at_one_end(text, is_mask)));
+    let others = text.chars().count() - count;
+    // A console shows the first or the last characters: `****************ABCD`.
+    let is_masked = count > 2 && (others == 0 || (count > 3 && others <= 8 && is_in_one_row(text, is_mask)));
     let word = text.trim_matches(|c: char| is_mask(c) || "[](){}<>#-_ ".contains(c));
-    let is_word = WORDS.iter().any(|it| it.eq_ignore_ascii_case(word));
+    let is_word = is(word, &WORDS) && (word.len() < text.len() || word.eq_ignore_ascii_case("redacted"));
+    let is_among = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| is(word, &AMONG));
+    // REDACTED_BY_SCRIPT, XXXREDACTEDXXX.
+    let is_shouted = text.contains("REDACTED") && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    // Secret([REDACTED alloc::string::String]), SecretStr('**********').
+    let is_wrapped = || {
+        let (head, inside) = text.strip_suffix(')')?.split_once('(')?;
+        let is_type = !head.is_empty() && head.chars().all(|c| c.is_ascii_alphanumeric() || ":<>_.".contains(c));
+        Some(is_type && is_redacted(unquoted(inside).unwrap_or(inside)))
+    };
     is_masked
-        || (is_word && (word.len() < text.len() || word.len() == "redacted".len()))
+        || is_word
+        || is_shouted
+        || inside(text).is_some_and(is_among)
+        || is_wrapped() == Some(true)
         || (!text.is_empty() && text.replace("[REDACTED]", "").is_empty())
 }
 
-fn is_at_one_end(text: &str, is_mask: impl Fn(char) -> bool + Copy) -> bool {
-    !text.trim_start_matches(is_mask).contains(is_mask) || !text.trim_end_matches(is_mask).contains(is_mask)
+/// Whether a row of such characters has letters and digits around it at most.
+fn is_in_one_row(text: &str, is_mask: impl Fn(char) -> bool + Copy) -> bool {
+    let Some(start) = text.find(is_mask) else { return false };
+    let (before, row) = text.split_at(start);
+    let after = row.trim_start_matches(is_mask);
+    [before, after].iter().all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)))
+}
+
+/// `sk-...abcd`, `abcd…wxyz`.
+fn is_shortened(text: &str) -> bool {
+    let Some((before, after)) = text.split_once("...").or_else(|| text.split_once('…')) else { return false };
+    let is_short = |part: &str| part.len() <= 8 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    is_short(before) && is_short(after)
+}
+
+/// What brackets are around.
+fn inside(text: &str) -> Option<&str> {
+    let is_around = |(open, close)| text.strip_prefix(open)?.strip_suffix(close);
+    [('[', ']'), ('(', ')'), ('<', '>'), ('{', '}')].into_iter().find_map(is_around)
 }
 
 /// What programs write for nothing.
 fn is_nothing(text: &str, expected: Expected<'_>) -> bool {
-    const ANYWHERE: [&str; 6] = ["(null)", "[object null]", "[object object]", "[object promise]", "null", "undefined"];
-    const NO_WORDS_OF_AN_APPLICATION: [&str; 5] = ["n/a", "#n/a", "nan", "nil", "none"];
-    let is_in = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    const ANYWHERE: [&str; 3] = ["null", "undefined", "\\N"];
+    const NO_WORDS_OF_AN_APPLICATION: [&str; 8] = ["n/a", "#n/a", "#name?", "#ref!", "#value!", "nan", "nil", "none"];
+    const IN_BRACKETS: [&str; 13] = [
+        "blank",
+        "empty",
+        "missing",
+        "n/a",
+        "nil",
+        "no value",
+        "none",
+        "not available",
+        "not set",
+        "null",
+        "undefined",
+        "unknown",
+        "unset",
+    ];
+    let is_in = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     let is_word = !expected.is_custom || expected.is_secret;
-    is_in(&ANYWHERE) || text.starts_with("%!s(") || (is_word && is_in(&NO_WORDS_OF_AN_APPLICATION)) || text == "NaN"
+    // `--`, `????`: a row of what stands for something that is left out.
+    let is_row = |text: &str| ["-", ".", "?", "…", "_", "~", "#", "="].iter().any(|it| text.replace(it, "").is_empty());
+    is_in(text, &ANYWHERE)
+        || inside(text).is_some_and(|inside| is_in(inside, &IN_BRACKETS) || (is_word && is_row(inside)))
+        || (is_word && (is_in(text, &NO_WORDS_OF_AN_APPLICATION) || (!text.is_empty() && is_row(text))))
+        || ["%!", "[object "].iter().any(|start| starts_with(text, start))
+        || text == "NaN"
 }
 
 /// Whose example it is.
@@ -329,12 +387,25 @@ fn is_placeholder(text: &str) -> bool {
     let bare = letters(text);
     let bracketed = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     matches!(bare.as_str(), "fixme" | "placeholder")
-        || ["changeme", "replaceme"].iter().any(|start| bare.starts_with(start))
-        || ["your-", "your_"].iter().any(|start| starts_with(text, start))
+        || ["changeme", "djangoinsecure", "replaceme"].iter().any(|start| bare.starts_with(start))
+        || ["your-", "your_"].iter().any(|start| starts_with(inside(text).unwrap_or(text), start))
         // A sender may be `<name@example.com>`, and a custom text may be HTML.
         || bracketed.is_some_and(|inside| !inside.contains(['<', '>', '@']))
         || (bare.len() > 2 && bare.chars().all(|c| c == 'x'))
         || is_crossed_out(text)
+}
+
+/// `put your unique phrase here`, `INSERT_KEY_HERE`.
+fn is_request(text: &str) -> bool {
+    const VERBS: [&str; 9] = ["add", "change", "enter", "fill", "insert", "paste", "put", "replace", "set"];
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let is = |word: Option<&str>, words: &[&str]| {
+        word.is_some_and(|word| words.iter().any(|it| it.eq_ignore_ascii_case(word)))
+    };
+    let begins = is(words.next(), &VERBS);
+    let next = words.next();
+    let ends = is(words.next_back().or(next), &["here"]);
+    begins && (ends || is(next, &["your"]))
 }
 
 /// `ghp_xxxxxxxxxxxx`, `AKIAXXXXXXXXXXXXXXXX`.
@@ -346,23 +417,51 @@ fn is_crossed_out(text: &str) -> bool {
 
 /// Besides those, words that many an example has for a password or a key. A name may be such a word.
 fn is_placeholder_word(text: &str) -> bool {
-    const WORDS: [&str; 13] = [
+    const WORDS: [&str; 34] = [
+        "apikey",
+        "apikeyhere",
         "changeit",
+        "changethis",
+        "dbpassword",
         "dummy",
+        "empty",
         "example",
         "foobared",
+        "missing",
+        "mypassword",
+        "mysecret",
+        "mysecretkey",
         "mysecretpassword",
         "mysecretpw",
+        "mystrongpassword",
+        "notfound",
+        "notset",
+        "nullptr",
+        "novalue",
         "password",
         "secret",
+        "secretkey",
+        "supersecret",
         "tbd",
         "test",
         "todo",
+        "unset",
         "x",
         "xx",
+        "yourapikey",
+        "yourpassword",
+        "yoursecret",
+        "yourtoken",
     ];
     let is_word = WORDS.contains(&letters(text).as_str());
-    is_word || ["replace-", "replace_"].iter().any(|start| starts_with(text, start))
+    is_word || is_name(text) || ["replace-", "replace_"].iter().any(|start| starts_with(text, start))
+}
+
+/// Whether a text is a name such as `DATADOG_API_KEY`.
+fn is_name(text: &str) -> bool {
+    const LAST: [&str; 9] = ["DSN", "HERE", "KEY", "PASS", "PASSWORD", "SECRET", "TOKEN", "URL", "VALUE"];
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    text.bytes().all(is_upper) && text.rsplit_once('_').is_some_and(|(_, last)| LAST.contains(&last))
 }
 
 /// Small letters and digits alone.
@@ -374,15 +473,30 @@ fn letters(text: &str) -> Zeroizing<String> {
 
 /// What quotes are around.
 fn unquoted(text: &str) -> Option<&str> {
-    let inside = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
-    ['"', '\'', '`'].into_iter().find_map(inside).filter(|inside| !inside.is_empty())
+    const QUOTES: [(&str, &str); 12] = [
+        ("\\\"", "\\\""),
+        ("\"", "\""),
+        ("'", "'"),
+        ("`", "`"),
+        ("“", "”"),
+        ("”", "”"),
+        ("„", "“"),
+        ("‘", "’"),
+        ("’", "’"),
+        ("‚", "‘"),
+        ("«", "»"),
+        ("»", "«"),
+    ];
+    let inside = |(open, close): &(&str, &str)| text.strip_prefix(open)?.strip_suffix(close);
+    QUOTES.iter().find_map(inside).filter(|inside| !inside.is_empty())
 }
 
 /// White space, and what looks like none at all.
 fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    c.is_whitespace() || is_invisible(c)
 }
 
-fn starts_with(text: &str, start: &str) -> bool {
-    text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
+/// Characters without a width, and marks of the direction.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }

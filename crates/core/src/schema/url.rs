@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -36,17 +37,19 @@ pub(crate) fn with_options<'o>(url: &str, options: impl IntoIterator<Item = (&'o
 pub(crate) fn options<'e>(
     extra: &'e Extra,
     given: &'e [String],
-    known: &'e [&str],
+    is_known: impl Fn(&str) -> bool,
 ) -> impl Iterator<Item = (&'e str, Cow<'e, str>)> {
-    let is_one = move |name: &&str| given.iter().any(|it| it == name) || known.contains(name);
-    extra.names().filter(is_one).filter_map(|name| {
-        let value = match extra.expose(name)? {
-            Value::String(text) => Cow::Borrowed(text.as_str()),
-            value @ (Value::Bool(_) | Value::Number(_)) => value.to_string().into(),
-            _ => return None,
-        };
-        Some((name, value))
-    })
+    let is_one = move |name: &&str| given.iter().any(|it| it == name) || is_known(name);
+    extra.names().filter(is_one).filter_map(|name| Some((name, plain_text(extra.expose(name)?)?)))
+}
+
+/// A stored value as the text of a URL or a variable; none of one that has parts.
+pub(crate) fn plain_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.into()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
+        Value::Array(_) | Value::Null | Value::Object(_) => None,
+    }
 }
 
 /// The options of a given URL; none where one is not UTF-8. Only `%XX` is decoded: a plus is one, as libpq has it.
@@ -73,7 +76,31 @@ pub(crate) fn is_of_aws(host: &str, services: &[&str]) -> bool {
 /// Encodes everything but the unreserved characters of RFC 3986, as user and password stand in a config's URL. The
 /// answer is the one copy that is made.
 pub fn percent_encode(text: &str) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-    utf8_percent_encode(text, RESERVED).collect::<Vec<_>>().concat()
+    encode(text, RESERVED)
+}
+
+/// Encodes a database's name, but for what may stand in a path: pg decodes none of that. An `@` there is taken for a bare
+/// `/` in the password when the URL is read again.
+pub(crate) fn encode_path(text: &str) -> String {
+    const PATH: &AsciiSet = &RESERVED
+        .remove(b'!')
+        .remove(b'$')
+        .remove(b'&')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')')
+        .remove(b'*')
+        .remove(b'+')
+        .remove(b',')
+        .remove(b'/')
+        .remove(b':')
+        .remove(b';')
+        .remove(b'=');
+    encode(text, PATH)
+}
+
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(text: &str, reserved: &'static AsciiSet) -> String {
+    utf8_percent_encode(text, reserved).collect::<Vec<_>>().concat()
 }

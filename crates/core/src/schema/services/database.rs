@@ -11,7 +11,7 @@ use crate::schema::assembly::{Assembly, Place, Tls};
 use crate::schema::context::Context;
 use crate::schema::definition::Special;
 use crate::schema::secret_url::SecretUrl;
-use crate::schema::url::{given_option, is_of_aws, options, percent_encode, url_host, url_user, with_options};
+use crate::schema::url::{encode_path, given_option, is_of_aws, options, url_host, url_user, with_options};
 use crate::schema::values::{Extra, Values};
 use crate::variables::DATABASE_CA_FILE;
 
@@ -74,40 +74,44 @@ pub struct DatabaseSsl {
 /// The options of a connection that are of TLS: `ssl` says what they say.
 const TLS_OPTIONS: [&str; 6] = ["ssl", "sslcert", "sslkey", "sslmode", "sslrootcert", "uselibpqcompat"];
 
-/// The options of a connection that drivers read in a URL. A stored field of another name is none of them: libpq refuses
+/// The options of a connection that libpq also reads in a variable.
+pub(crate) const LIBPQ_OPTIONS: [(&str, &str); 23] = [
+    ("application_name", "PGAPPNAME"),
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("client_encoding", "PGCLIENTENCODING"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("gssencmode", "PGGSSENCMODE"),
+    ("gsslib", "PGGSSLIB"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("krbsrvname", "PGKRBSRVNAME"),
+    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
+    ("options", "PGOPTIONS"),
+    ("passfile", "PGPASSFILE"),
+    ("require_auth", "PGREQUIREAUTH"),
+    ("requirepeer", "PGREQUIREPEER"),
+    ("service", "PGSERVICE"),
+    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
+    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
+    ("sslcertmode", "PGSSLCERTMODE"),
+    ("sslcompression", "PGSSLCOMPRESSION"),
+    ("sslcrl", "PGSSLCRL"),
+    ("sslcrldir", "PGSSLCRLDIR"),
+    ("sslnegotiation", "PGSSLNEGOTIATION"),
+    ("sslsni", "PGSSLSNI"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+];
+
+/// The other options of a connection that drivers read in a URL. A stored field of another name is none of them: libpq refuses
 /// what it does not know.
-const OPTIONS: [&str; 52] = [
+const OPTIONS: [&str; 29] = [
     // libpq's.
-    "application_name",
-    "channel_binding",
-    "client_encoding",
-    "connect_timeout",
     "fallback_application_name",
-    "gssencmode",
-    "gsslib",
-    "hostaddr",
     "keepalives",
     "keepalives_count",
     "keepalives_idle",
     "keepalives_interval",
-    "krbsrvname",
-    "load_balance_hosts",
-    "options",
-    "passfile",
     "replication",
-    "require_auth",
-    "requirepeer",
-    "service",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcertmode",
-    "sslcompression",
-    "sslcrl",
-    "sslcrldir",
-    "sslnegotiation",
     "sslpassword",
-    "sslsni",
-    "target_session_attrs",
     "tcp_user_timeout",
     // Prisma's.
     "connection_limit",
@@ -242,9 +246,10 @@ impl Special for Database {
             fields.warn("ssl", Rule::Tls, phrase);
         }
         let user = url_user(values.text("username"), values.text("password").filter(|it| !it.is_empty()));
-        let (at, path) = (format!("@{}:{port}/", url_host(host)), percent_encode(database));
+        let (at, path) = (format!("@{}:{port}/", url_host(host)), encode_path(database));
         let url = Zeroizing::new(["postgresql://", &user, &at, &path].concat());
-        let options = options(&values.extra, context.url_options, &OPTIONS);
+        let is_known = |name: &str| OPTIONS.contains(&name) || LIBPQ_OPTIONS.iter().any(|(it, _)| *it == name);
+        let options = options(&values.extra, context.url_options, is_known);
         let url = with_options(&url, options.filter(|(name, _)| !TLS_OPTIONS.contains(name)));
         values.put_text("url", url);
     }

@@ -18,6 +18,7 @@ use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 pub use custom::{CustomConfig, CustomValue};
+pub(crate) use database::LIBPQ_OPTIONS;
 pub use database::{DatabaseConfig, DatabaseSsl};
 pub use email::EmailConfig;
 pub use government_portal::GovernmentPortalConfig;

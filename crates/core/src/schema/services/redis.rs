@@ -134,7 +134,10 @@ impl Special for Redis {
         let at = if user.is_empty() { "" } else { "@" };
         let path = values.integer("db").map(|db| format!("/{db}")).unwrap_or_default();
         let url = Zeroizing::new([scheme, "://", &user, at, &format!("{}:{port}{path}", url_host(host))].concat());
-        values.put_text("url", with_options(&url, options(&values.extra, context.url_options, &OPTIONS)));
+        values.put_text(
+            "url",
+            with_options(&url, options(&values.extra, context.url_options, |name| OPTIONS.contains(&name))),
+        );
     }
 
     fn file_in_url(&self, url: &str) -> Option<String> {

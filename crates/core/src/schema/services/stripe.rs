@@ -19,9 +19,18 @@ pub struct StripeConfig {
     pub public_key: String,
     /// The secret key `sk_…`, a restricted one `rk_…`, or an organisation's `sk_org_…`.
     #[field(variable = "STRIPE_PRIVATE_KEY", token, renewed, example = "rk_test_<key>")]
-    #[field(prefixes("sk_test_", "sk_live_", "sk_org_test_", "sk_org_live_", "rk_test_", "rk_live_"))]
+    #[field(prefixes(
+        "sk_test_",
+        "sk_live_",
+        "sk_org_test_",
+        "sk_org_live_",
+        "rk_test_",
+        "rk_live_",
+        "rk_org_test_",
+        "rk_org_live_"
+    ))]
     #[field(phrase = "must start with sk_test_ or sk_live_, or be a restricted key (rk_test_, rk_live_) or an \
-                      organisation's (sk_org_test_, sk_org_live_)")]
+                      organisation's (sk_org_…, rk_org_…)")]
     pub private_key: SecretString,
     /// Verifies webhooks, `whsec_…`.
     #[field(variable = "STRIPE_WEBHOOK_SECRET", token, renewed, example = "whsec_<secret>")]
