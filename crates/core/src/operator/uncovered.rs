@@ -189,7 +189,9 @@ impl Uncovered {
         for definition in options.service_ids().filter_map(|service| options.definition(&service)) {
             // With a URL set, single variables are not looked at.
             if let Some(url) = definition.url.filter(|url| given.contains_key(url)) {
-                let variables = Variables::new(given.iter().map(|(name, value)| (*name, *value)), &options.custom);
+                // A program may read both, one where the other is not set.
+                let set = given.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| (*name, "set"));
+                let variables = Variables::new(set, &options.custom);
                 let (_, unheard) = variables.heard(definition);
                 let variables: Vec<String> = unheard.into_iter().map(str::to_owned).collect();
                 if !variables.is_empty() {
