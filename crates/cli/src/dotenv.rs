@@ -256,7 +256,12 @@ mod tests {
                 Ok(text) => {
                     let read = parse(&text).unwrap().variables;
                     assert_eq!(read["VALUE"], value, "{}", *text);
-                    assert_eq!((read.len(), read["BEFORE"].as_str(), read["AFTER"].as_str()), (3, "x", "y"), "{}", *text);
+                    assert_eq!(
+                        (read.len(), read["BEFORE"].as_str(), read["AFTER"].as_str()),
+                        (3, "x", "y"),
+                        "{}",
+                        *text
+                    );
                 }
                 Err(error) => {
                     refused += 1;
