@@ -18,15 +18,14 @@ export async function load(transpiled) {
   return engine;
 }
 
-/** Opens an engine with those variables of the environment that the options ask for. */
-export function open({ Engine, variableNames }, options, environment, startedAt, seed) {
+/** Opens an engine with those variables of the environment that the options ask for, and the files that both name. */
+export function open({ Engine, filePaths, variableNames }, options, environment, startedAt, seed) {
   const text = JSON.stringify(options);
-  const variables = {};
-  for (const { name, namesFile } of JSON.parse(attempt(() => variableNames(text)))) {
-    const value = environment[name];
-    if (value !== undefined) variables[name] = namesFile ? { path: value, text: read(value) } : value;
-  }
-  return attempt(() => Engine.open(text, JSON.stringify(variables), startedAt, seed));
+  const names = JSON.parse(attempt(() => variableNames(text)));
+  const variables = JSON.stringify(Object.fromEntries(names.map((name) => [name, environment[name]])));
+  const paths = JSON.parse(attempt(() => filePaths(text, variables)));
+  const files = JSON.stringify(Object.fromEntries(paths.map((path) => [path, read(path)])));
+  return attempt(() => Engine.open(text, variables, files, startedAt, seed));
 }
 
 /** Calls a function whose WIT answers a `result`: jco throws the text of the error. */

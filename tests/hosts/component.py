@@ -36,13 +36,11 @@ class SecretsEngine:
         self._interface = self._instance.get_export_index(self._store, INTERFACE)
         self._functions = {}
         options = json.dumps(options)
-        variables = {}
-        for variable in json.loads(self._try("variable-names", options)):
-            name = variable["name"]
-            if name in environment:
-                value = environment[name]
-                variables[name] = {"path": value, "text": _read(value)} if variable["namesFile"] else value
-        self._this = self._try("[static]engine.open", options, json.dumps(variables), float(started_at), float(seed))
+        names = json.loads(self._try("variable-names", options))
+        variables = json.dumps({name: environment[name] for name in names if name in environment})
+        paths = json.loads(self._try("file-paths", options, variables))
+        files = json.dumps({path: _read(path) for path in paths})
+        self._this = self._try("[static]engine.open", options, variables, files, float(started_at), float(seed))
 
     def call(self, name, *arguments):
         """Calls a method that cannot fail."""

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 
-import { SecretsError, load, open } from './component.mjs';
+import { SecretsError, attempt, load, open } from './component.mjs';
 import { Secrets } from './host.mjs';
 
 const [transpiled, options] = process.argv.slice(2);
@@ -22,6 +22,11 @@ async function answer(what, ...args) {
     const environment = new Proxy({}, { get: (_, name) => void asked.push(name) });
     open(await load(transpiled), args[0], environment, args[1], 7);
     return asked;
+  }
+  if (what === 'ca') {
+    const engine = open(await load(transpiled), ...args, Date.now(), 7);
+    const { config } = JSON.parse(attempt(() => engine.read(args[0].services[0], 0)));
+    return (config.ssl ?? config.tls).ca;
   }
   return (await secrets[what](...args)) ?? null;
 }

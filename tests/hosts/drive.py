@@ -1,11 +1,13 @@
 """Lets a test ask the host of the docs: a JSON array a line, a JSON answer a line.
 
 Usage: drive.py COMPONENT OPTIONS. `["ready"]`, `["get", service]`, `["refresh", service]`, `["health"]`, `["events"]`, `["close"]`;
-`["open", options, started-at]` opens another engine, and answers the names of its variables.
+`["open", options, started-at]` opens another engine, and answers the names of its variables; `["ca", options, variables]`
+another one, and answers the certificate authorities of its only service.
 """
 
 import json
 import sys
+import time
 
 from component import Sandbox, SecretsEngine, SecretsError
 from host import Secrets
@@ -39,6 +41,11 @@ def answer(what, *arguments):
         environment = Empty()
         SecretsEngine(Sandbox(sys.argv[1]), options, environment, started_at, 7)
         return environment.asked
+    if what == "ca":
+        options, variables = arguments
+        engine = SecretsEngine(Sandbox(sys.argv[1]), options, variables, time.time() * 1000, 7)
+        config = json.loads(engine.attempt("read", options["services"][0], 0.0))["config"]
+        return (config.get("ssl") or config.get("tls"))["ca"]
     return getattr(secrets, what)(*arguments)
 
 

@@ -41,12 +41,13 @@ class Checked(SecretsEngine):
             fits("fetched", arguments[2])
         if method == "open":
             fits("variables", arguments[1])
+            fits("files", arguments[2])
         answer = super()._call(name, *arguments)
         document = getattr(answer, "payload", answer)
-        if method == "variable-names":
-            fits("variable-names", document)
-        elif isinstance(document, str) and document.startswith('{"code":'):
+        if isinstance(document, str) and document.startswith('{"code":'):
             fits("error", document)
+        elif method in ("file-paths", "variable-names"):
+            fits(method, document)
         elif method in ANSWERS and document is not None:
             fits(ANSWERS[method], document)
         return answer

@@ -8,7 +8,7 @@ mod bindings {
 
 use std::cell::{RefCell, RefMut};
 
-use permisos_secrets_core::{Engine, Error, Fetched, Options, Read, ServiceId, Setup, VariableName, document};
+use permisos_secrets_core::{Engine, Error, Fetched, Options, Read, ServiceId, Setup, Variables, document};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -24,10 +24,11 @@ impl wit::Guest for Component {
     type Engine = Resource;
 
     fn variable_names(options: String) -> Result<String, String> {
-        match Options::document(&options) {
-            Ok(options) => Ok(json(&VariableName::all(&options))),
-            Err(error) => Err(json(&error)),
-        }
+        answer(Options::document(&options).map(|options| Options::variable_names(&options)))
+    }
+
+    fn file_paths(options: String, variables: String) -> Result<String, String> {
+        answer(Variables::paths(&options, &variables))
     }
 }
 
@@ -40,8 +41,14 @@ impl Resource {
 }
 
 impl wit::GuestEngine for Resource {
-    fn open(options: String, variables: String, started_at: f64, seed: f64) -> Result<wit::Engine, String> {
-        let opened = Engine::open(&options, &variables, started_at, seed);
+    fn open(
+        options: String,
+        variables: String,
+        files: String,
+        started_at: f64,
+        seed: f64,
+    ) -> Result<wit::Engine, String> {
+        let opened = Engine::open(&options, &variables, &files, started_at, seed);
         opened.map(|engine| wit::Engine::new(Self(RefCell::new(engine)))).map_err(|error| json(&error))
     }
 
@@ -125,6 +132,10 @@ impl wit::GuestEngine for Resource {
 
 fn json(value: &impl Serialize) -> String {
     out(document(value))
+}
+
+fn answer(answer: Result<impl Serialize, Error>) -> Result<String, String> {
+    answer.map(|value| json(&value)).map_err(|error| json(&error))
 }
 
 /// A document with values leaves: what it leaves behind is zeroed by the allocator.

@@ -70,11 +70,9 @@ impl<'o> Context<'o> {
             environment.extend(read);
         }
         let parsed = Options::parse(&merged.options, &environment);
-        let (mut options, mut variables) = parsed.map_err(|error| merged.explain(&error))?;
+        let (mut options, variables) = parsed.map_err(|error| merged.explain(&error))?;
         options.started_at = now();
-        for (name, path) in variables.files() {
-            variables = variables.with_file(name, std::fs::read_to_string(path).ok());
-        }
+        let variables = variables.with_files(|path| std::fs::read_to_string(path).ok());
         let admin = Admin::new(&options.connection);
         let given = merged.options;
         let (file, env_file) = (of_file, global.env_file);

@@ -168,18 +168,23 @@ pub(crate) fn write(variables: &[Assignment]) -> Result<Zeroizing<String>, Error
 /// special; then in single quotes, which keep every character. Double quotes come before backticks where a shell takes the
 /// value as it stands: in backticks it runs it.
 fn line(name: &str, value: &str) -> Option<Zeroizing<String>> {
+    // Beside others, whose quotes would close one that is left open. No variable has a name with a point.
+    const OTHERS: &str = ".a='#'\n.b=\"#\"\n.c=`#`\n";
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=?&".contains(c);
     let bare = (!value.is_empty() && value.chars().all(is_plain)).then_some("");
     let double = (!value.contains(['$', '`', '\\'])).then_some("\"");
     let quotes = bare.into_iter().chain(["'"]).chain(double).chain(["`", "\"", ""]);
     let lines: Vec<_> = quotes.map(|quote| Zeroizing::new(format!("{name}={quote}{value}{quote}\n"))).collect();
-    let is_read = |line: &&Zeroizing<String>| {
-        parse(line)
-            .is_ok_and(|read| read.variables.len() == 1 && read.variables.get(name).is_some_and(|it| it == value))
+    let beside = |line: &str| Zeroizing::new(format!("{line}{OTHERS}"));
+    let by_dotenv = |line: &&Zeroizing<String>| {
+        parse(&beside(line))
+            .is_ok_and(|read| read.variables.len() == 4 && read.variables.get(name).is_some_and(|it| it == value))
     };
-    let by_node = |line: &&Zeroizing<String>| node_env::parse(line).get(name).is_some_and(|it| **it == value);
-    let found = lines.iter().filter(is_read).find(by_node).or_else(|| lines.iter().find(is_read));
-    found.cloned()
+    let by_node = |line: &&Zeroizing<String>| {
+        let read = node_env::parse(&beside(line));
+        read.len() == 4 && read.get(name).is_some_and(|it| **it == value)
+    };
+    lines.iter().filter(by_dotenv).find(by_node).or_else(|| lines.iter().find(by_dotenv)).cloned()
 }
 
 /// Why no line says it, without the value.
@@ -252,11 +257,15 @@ mod tests {
         let triples: Vec<String> = pairs.flat_map(|pair| parts.map(|third| [&pair, third].concat())).collect();
         let mut refused = 0;
         for value in triples.iter().map(String::as_str).chain(parts).chain([""]) {
-            match write(&[assignment("BEFORE", "x"), assignment("VALUE", value), assignment("AFTER", "y")]) {
+            match write(&[assignment("BEFORE", "x"), assignment("VALUE", value), assignment("AFTER", "#y")]) {
                 Ok(text) => {
                     let read = parse(&text).unwrap().variables;
-                    assert_eq!(read["VALUE"], value, "{text}");
-                    assert_eq!((read.len(), read["BEFORE"].as_str(), read["AFTER"].as_str()), (3, "x", "y"), "{text}");
+                    assert_eq!(read["VALUE"], value);
+                    assert_eq!(
+                        (read.len(), read["BEFORE"].as_str(), read["AFTER"].as_str()),
+                        (3, "x", "#y"),
+                        "{value:?}"
+                    );
                 }
                 Err(error) => {
                     refused += 1;

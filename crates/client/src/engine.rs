@@ -127,9 +127,7 @@ pub(crate) fn native(
     options: &Map<String, Value>,
     variables: HashMap<String, String>,
 ) -> Result<Box<dyn DrivenEngine>, Error> {
-    let (options, mut variables) = Options::parse(options, variables)?;
-    for (name, path) in variables.files() {
-        variables = variables.with_file(name, std::fs::read_to_string(path).ok());
-    }
+    let (options, variables) = Options::parse(options, variables)?;
+    let variables = variables.with_files(|path| std::fs::read_to_string(path).ok());
     Ok(Box::new(Engine::new(options, variables)))
 }

@@ -29,9 +29,10 @@ const LATEST: f64 = 1e14;
 const SEEDS: f64 = 9_007_199_254_740_992.0;
 
 impl Engine {
-    /// An engine from documents: the options, the variables (`{ NAME: value }`, and `{ NAME: { path, text } }` for one that
-    /// names a file), the wall clock at `Timestamp(0)` in milliseconds since 1970, and a random whole number.
-    pub fn open(options: &str, variables: &str, started_at: f64, seed: f64) -> Result<Self, Error> {
+    /// An engine from documents: the options, the variables (`{ NAME: value }`), the files that
+    /// [`paths`](Variables::paths) names (`{ path: text }`), the wall clock at `Timestamp(0)` in milliseconds since 1970, and
+    /// a random whole number.
+    pub fn open(options: &str, variables: &str, files: &str, started_at: f64, seed: f64) -> Result<Self, Error> {
         let mut options = Options::document(options)?;
         let mut violations = vec![];
         let mut violate = |path: &str, rule, message: &str| {
@@ -58,13 +59,10 @@ impl Engine {
         }
         options.insert("startedAt".to_owned(), whole(started_at).into());
         options.insert("seed".to_owned(), whole(seed).into());
-        let (values, files) = read_variables(variables)?;
-        let values = values.iter().map(|(name, value)| (name, value.expose_secret()));
-        let (options, mut variables) = Options::parse(&options, values)?;
-        for (name, text) in files {
-            variables = variables.with_file(&name, text);
-        }
-        Ok(Self::new(options, variables))
+        let (options, variables) = parse(&options, variables)?;
+        let files = read_texts("files", files)?;
+        let read = |path: &str| files.get(path).map(|text| text.expose_secret().to_owned());
+        Ok(Self::new(options, variables.with_files(read)))
     }
 }
 
@@ -91,32 +89,26 @@ impl From<f64> for UnixTime {
     }
 }
 
-/// The texts of the files that variables name, where they could be read.
-type Files = Vec<(String, Option<String>)>;
+/// Options and the document `variables`.
+fn parse(options: &Map<String, Value>, variables: &str) -> Result<(Options, Variables), Error> {
+    let variables = read_texts("variables", variables)?;
+    Options::parse(options, variables.iter().map(|(name, value)| (name, value.expose_secret())))
+}
 
-/// The variables of a document, each with its value, and the texts of files.
-fn read_variables(text: &str) -> Result<(BTreeMap<String, SecretString>, Files), Error> {
-    let shape = "variables: `{ NAME: value }`, and `{ NAME: { path, text } }` for one that names a file";
-    let mut document =
-        serde_json::from_str(text).map(ZeroizingJson).map_err(|error| malformed("the variables", shape, &error))?;
-    let (mut values, mut files) = (BTreeMap::new(), vec![]);
-    let take = |value: Option<&mut Value>| match value {
-        Some(Value::String(text)) => Some(std::mem::take(text)),
-        _ => None,
-    };
+/// A document of texts by name; null counts as absent.
+fn read_texts(what: &str, text: &str) -> Result<BTreeMap<String, SecretString>, Error> {
+    let mut document = serde_json::from_str(text)
+        .map(ZeroizingJson)
+        .map_err(|error| malformed(&format!("the {what}"), what, &error))?;
+    let mut texts = BTreeMap::new();
     for (name, given) in document.0.as_object_mut().into_iter().flatten() {
-        let value = match given {
-            Value::Object(file) => {
-                files.push((name.clone(), take(file.get_mut("text"))));
-                take(file.get_mut("path"))
-            }
-            value => take(Some(value)),
-        };
-        let message = || format!("the variable {name} must be a text, or `{{ path, text }}` where it names a file");
-        let value = value.ok_or_else(|| Error::new(ErrorKind::ConfigInvalid, message()))?;
-        values.insert(name.clone(), value.into());
+        match given {
+            Value::String(text) => drop(texts.insert(name.clone(), std::mem::take(text).into())),
+            Value::Null => {}
+            _ => return Err(Error::new(ErrorKind::ConfigInvalid, format!("{name} of the {what} must be a text"))),
+        }
     }
-    Ok((values, files))
+    Ok(texts)
 }
 
 /// serde's own message may quote the document: only the place is reported.
@@ -129,40 +121,19 @@ fn malformed(what: &str, shape: &str, error: &serde_json::Error) -> Error {
 impl Variables {
     /// The document `variables`, **with its values**. Zeroed when dropped.
     pub fn expose_json(&self) -> Zeroizing<String> {
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Exposed<'a> {
-            File { path: &'a str, text: Option<&'a str> },
-            Value(&'a str),
-        }
-        let exposed = |name: &'_ str| {
-            let value = self.get(name).unwrap_or_default();
-            if self.has_file(name) {
-                Exposed::File { path: value, text: self.file(name) }
-            } else {
-                Exposed::Value(value)
-            }
-        };
         let names = self.names().chain(self.others());
-        exact_json(&names.map(|name| (name, exposed(name))).collect::<BTreeMap<_, _>>())
+        exact_json(&names.map(|name| (name, self.get(name).unwrap_or_default())).collect::<BTreeMap<_, _>>())
     }
-}
 
-/// A variable to look up, in the document `variable-names`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VariableName {
-    /// Its name.
-    pub name: String,
-    /// Whether its value is the path of a file, whose text is to be handed in too.
-    pub names_file: bool,
-}
+    /// The document `files`: what [`with_files`](Self::with_files) read. Zeroed when dropped.
+    pub fn files_json(&self) -> Zeroizing<String> {
+        exact_json(&self.texts().collect::<BTreeMap<_, _>>())
+    }
 
-impl VariableName {
-    /// Those of the services and secrets that the options ask for, and those that steer the engine.
-    pub fn all(options: &Map<String, Value>) -> Vec<Self> {
-        let named = |name: String| Self { names_file: Variables::names_file(&name), name };
-        Options::variable_names(options).into_iter().map(named).collect()
+    /// The document `file-paths` as a list: the files that these options and variables name, to be read and handed in.
+    pub fn paths(options: &str, variables: &str) -> Result<Vec<String>, Error> {
+        let (_, variables) = parse(&Options::document(options)?, variables)?;
+        Ok(variables.files().into_iter().map(|file| file.path).collect())
     }
 }
 

@@ -24,7 +24,7 @@ mod time;
 mod variables;
 
 pub use connection::Connection;
-pub use documents::{Setup, VariableName, document};
+pub use documents::{Setup, document};
 pub use engine::event::{Event, EventKind};
 pub use engine::health::{FetchCount, Health, ServiceHealth, Status};
 pub use engine::metric::{Metric, Sample};

@@ -17,7 +17,17 @@ pub(crate) const REDIS_CA_FILE: &str = "redis.caFile";
 pub struct Variables {
     values: BTreeMap<String, SecretString>,
     others: BTreeSet<String>,
-    files: BTreeMap<String, Option<String>>,
+    files: Vec<NamedFile>,
+}
+
+/// A file, and what names it.
+#[derive(Clone)]
+pub(crate) struct NamedFile {
+    /// The variable, whose value is the path or a URL with one, or the option.
+    pub name: &'static str,
+    pub path: String,
+    /// If it could be read.
+    pub text: Option<String>,
 }
 
 impl Variables {
@@ -34,13 +44,17 @@ impl Variables {
                 values.insert(name.to_owned(), value);
             }
         }
-        Self { values, others, files: BTreeMap::new() }
+        Self { values, others, files: vec![] }
     }
 
-    /// Adds the text of a file, by the name that `files` gives it; `None` says that it could not be read.
+    /// Reads the files that variables, URLs and options name, each by its path, before the engine is made. `None` says that
+    /// one cannot be read.
     #[must_use]
-    pub fn with_file(mut self, variable: &str, text: Option<String>) -> Self {
-        self.files.insert(variable.to_owned(), text);
+    pub fn with_files(mut self, read: impl Fn(&str) -> Option<String>) -> Self {
+        self.files = self.files();
+        for file in &mut self.files {
+            file.text = read(&file.path);
+        }
         self
     }
 
@@ -56,12 +70,12 @@ impl Variables {
 
     /// The text of the file that a variable names, if it was read.
     pub(crate) fn file(&self, variable: &str) -> Option<&str> {
-        self.files.get(variable)?.as_deref()
+        self.files.iter().find(|file| file.name == variable)?.text.as_deref()
     }
 
-    /// Whether a file that a variable, a URL or an option names was looked for.
-    pub(crate) fn has_file(&self, name: &str) -> bool {
-        self.files.contains_key(name)
+    /// The path and the text of each file that was looked for.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.files.iter().map(|file| (file.path.as_str(), file.text.as_deref()))
     }
 
     /// The names of variables whose values are not kept.

@@ -61,8 +61,8 @@ impl SandboxedEngine {
         document.remove("startedAt");
         document.remove("seed");
         let document = Zeroizing::new(serde_json::to_string(&document).unwrap_or_default());
-        let variables = variables.expose_json();
-        for (what, text) in [("options", &document), ("variables", &variables)] {
+        let (variables, files) = (variables.expose_json(), variables.files_json());
+        for (what, text) in [("options", &document), ("variables", &variables), ("files of certificates", &files)] {
             limits.admit(what, text.len())?;
         }
         let mut store = Store::new(component.engine(), limits.memory_limits());
@@ -73,7 +73,7 @@ impl SandboxedEngine {
         #[expect(clippy::cast_precision_loss, reason = "the component refuses what is not exact")]
         let (started_at, seed) = (parsed.started_at.0 as f64, parsed.seed as f64);
         let engine = component.permisos_secrets_engine().engine();
-        let engine = engine.call_open(&mut store, &document, &variables, started_at, seed);
+        let engine = engine.call_open(&mut store, &document, &variables, &files, started_at, seed);
         let engine = engine.map_err(|error| failed(&error))?.map_err(refused)?;
         let mut running = Running { store, component, engine, limits };
         let health = running.call(|engine, store, this| engine.call_health(store, this, 0.0))?;
@@ -369,11 +369,8 @@ fn look_up(options: &Map<String, Value>, variables: &HashMap<String, String>) ->
     // Of those that a missing variable may be called instead the component gets the names alone.
     let given = variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str());
     let near = Options::near_names(options, given).into_iter().map(|name| (name, ""));
-    let (options, mut found) = Options::parse(options, set.chain(near))?;
-    for (name, path) in found.files() {
-        found = found.with_file(name, fs::read_to_string(path).ok());
-    }
-    Ok((options, found))
+    let (options, found) = Options::parse(options, set.chain(near))?;
+    Ok((options, found.with_files(|path| fs::read_to_string(path).ok())))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
@@ -449,12 +446,37 @@ mod tests {
             let (_, found) = look_up(&options, &variables).expect("the options are valid");
             found.expose_json().to_string()
         };
-        let database = format!(r#""DB_HOST":"db","RDS_CA_CERT_PATH":{{"path":"{path}","text":"text"}}"#);
+        let database = format!(r#""DB_HOST":"db","RDS_CA_CERT_PATH":"{path}""#);
         let options = serde_json::json!({ "services": ["database"] });
         assert_eq!(handed_in(options), format!("{{{database}}}"));
         assert_eq!(handed_in(serde_json::json!({})), format!(r#"{{{database},"REDIS_URL":"redis://cache"}}"#));
         let fields = serde_json::json!({ "token": { "variable": "TOKEN" } });
         let custom = serde_json::json!({ "services": [], "secrets": [{ "id": "a/b", "fields": fields }] });
         assert_eq!(handed_in(custom), r#"{"TOKEN":"t"}"#);
+    }
+
+    #[test]
+    fn a_component_gets_the_files_that_variables_urls_and_options_name() {
+        let file = tempfile::NamedTempFile::new().expect("the temporary folder is writable");
+        fs::write(&file, "text").expect("the temporary folder is writable");
+        let path = file.path().display().to_string();
+        let handed_in = |variables: &[(&str, &str)], options: Value| {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let options = options.as_object().cloned().unwrap_or_default();
+            let (_, found) = look_up(&options, &variables).expect("the options are valid");
+            found.files_json().to_string()
+        };
+        let read = format!(r#"{{"{path}":"text"}}"#);
+        let none = Value::Null;
+        assert_eq!(handed_in(&[("RDS_CA_CERT_PATH", &path)], none.clone()), read);
+        let url = format!("postgresql://app:secret@db/permisos?sslrootcert={path}");
+        assert_eq!(handed_in(&[("DATABASE_URL", &url)], none.clone()), read);
+        let url = format!("rediss://cache?ssl_ca_certs={path}");
+        assert_eq!(handed_in(&[("REDIS_URL", &url)], none.clone()), read);
+        for service in ["database", "redis"] {
+            assert_eq!(handed_in(&[], serde_json::json!({ service: { "caFile": path } })), read);
+        }
+        let moved = format!("{path}.moved");
+        assert_eq!(handed_in(&[("RDS_CA_CERT_PATH", &moved)], none), format!(r#"{{"{moved}":null}}"#));
     }
 }

@@ -89,7 +89,11 @@ impl Limits {
 
     /// Gives the store the fuel of the next call. Fails where the engine is not of [`config`](Self::config).
     pub fn refuel<T>(self, store: &mut Store<T>) -> wasmtime::Result<()> {
-        store.set_fuel(self.fuel)
+        store.set_fuel(self.fuel).map_err(|_| {
+            wasmtime::Error::msg(
+                "this wasmtime engine counts no fuel: make it by Limits::engine, or from Limits::config",
+            )
+        })
     }
 
     /// Whether a document that opens an engine leaves it enough memory to read it.

@@ -36,12 +36,8 @@ impl Open for Component {
     const RUNTIME: &str = "component";
 
     fn open(options: &Map<String, Value>, variables: HashMap<String, String>) -> Result<Box<dyn DrivenEngine>, Error> {
-        let native = Options::parse(options, variables.clone()).map(|(options, mut found)| {
-            for (variable, path) in found.files() {
-                found = found.with_file(variable, fs::read_to_string(path).ok());
-            }
-            Engine::new(options, found)
-        });
+        let native = Options::parse(options, variables.clone())
+            .map(|(options, found)| Engine::new(options, found.with_files(|path| fs::read_to_string(path).ok())));
         let sandboxed = support::sandbox().open(options, &variables);
         same("open", &native.as_ref().err(), &sandboxed.as_ref().err());
         Ok(Box::new(Twins { native: native?, sandboxed: sandboxed? }))

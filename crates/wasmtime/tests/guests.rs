@@ -132,7 +132,8 @@ fn a_grant_of_a_secret_that_the_host_does_not_have_is_an_error() {
     assert!(error.message().ends_with("add it there"), "{error}");
 }
 
-/// A store without limits: with fuel of its own the first read says what is missing, and without any the log does.
+/// A store without limits: with fuel of its own the first read says what is missing, and without any the log does. An
+/// engine that cannot be held to them is refused.
 #[test]
 fn limits_that_were_forgotten_are_said() {
     let log = Log::default();
@@ -152,6 +153,9 @@ fn limits_that_were_forgotten_are_said() {
     assert!(error.contains("not held to any limits") && error.contains("Limits::store"), "{error}");
     assert_eq!(run(0).unwrap_err().downcast_ref::<Trap>(), Some(&Trap::OutOfFuel));
     assert_eq!(log.text().matches("Limits::store").count(), 2, "{}", log.text());
+    let ctx = SecretsCtx::new(secrets(), all()).unwrap();
+    let error = Limits::guest().store(&Engine::default(), ctx, |ctx| ctx).unwrap_err();
+    assert!(error.to_string().contains("counts no fuel: make it by Limits::engine"), "{error}");
 }
 
 /// As an application writes it, whose own functions return anyhow's error.

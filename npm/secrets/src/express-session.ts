@@ -16,7 +16,7 @@ import type { Secrets } from './index.js';
  */
 export function sessionSecrets(secrets?: Secrets): string[] {
   const current = (): readonly string[] => source(secrets).getSecurityConfig().sessionSecrets;
-  // An array to `Array.isArray`, read anew at each request, as the middleware does.
+  // An array to `Array.isArray`, and read at each request, as the middleware does.
   return new Proxy<string[]>([], {
     get: (_target, name) => Reflect.get(current(), name) as unknown,
     has: (_target, name) => Reflect.has(current(), name),

@@ -111,7 +111,8 @@ class RotatingPool extends Pool {
 
   async #connect(): Promise<PoolClient> {
     for (;;) {
-      const client = await this.#checkOut();
+      // An idle one needs no login, unless another query was faster.
+      const client = await (this.idleCount > 0 ? super.connect().catch(() => this.#checkOut()) : this.#checkOut());
       if (!this.#isOutdated(client)) return client;
       client.release(true);
     }
@@ -139,6 +140,8 @@ class RotatingPool extends Pool {
           return await super.connect();
         } catch (error) {
           if (!this.listeners('release').includes(look)) this.on('release', look);
+          // It may have been given back while the login was under way.
+          look();
           throw error;
         }
       };

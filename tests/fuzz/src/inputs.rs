@@ -83,10 +83,8 @@ pub(crate) fn environment(data: &[u8]) {
     let variables: Vec<(&str, &str)> = lines.lines().filter_map(|line| line.split_once('=')).collect();
     let options = json!({ "source": "environment", "environment": "production", "secrets": custom(),
         "startedAt": STARTED_AT });
-    let (options, mut variables) = Options::parse(options.as_object().unwrap(), variables).unwrap();
-    if !variables.files().is_empty() {
-        variables = variables.with_file("RDS_CA_CERT_PATH", (!file.is_empty()).then(|| file.to_owned()));
-    }
+    let (options, variables) = Options::parse(options.as_object().unwrap(), variables).unwrap();
+    let variables = variables.with_files(|_| (!file.is_empty()).then(|| file.to_owned()));
     let mut engine = Engine::new(options, variables);
     for service in services() {
         look(&mut engine, &service);

@@ -16,6 +16,10 @@ impl Guest for Component {
     fn variable_names(_: String) -> Result<String, String> {
         Ok("[]".to_owned())
     }
+
+    fn file_paths(_: String, _: String) -> Result<String, String> {
+        Ok("[]".to_owned())
+    }
 }
 
 struct Engine {
@@ -59,7 +63,7 @@ impl Engine {
 }
 
 impl GuestEngine for Engine {
-    fn open(options: String, _: String, _: f64, _: f64) -> Result<wit::Engine, String> {
+    fn open(options: String, _: String, _: String, _: f64, _: f64) -> Result<wit::Engine, String> {
         let misdeed = MISDEEDS.iter().find(|misdeed| options.contains(&format!("misdeed/{misdeed}\"")));
         let misdeed = misdeed.expect("the options name one").to_string();
         Ok(wit::Engine::new(Self { misdeed, has_changed: Cell::new(false), fetches: Cell::new(0) }))

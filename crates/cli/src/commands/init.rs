@@ -178,7 +178,7 @@ impl Report for Initialised {
         if *at_load > 0 {
             page.line("  node --import @permisos/secrets/register …");
             page.line(format_args!(
-                "The last starts the application with its secrets loaded: {} run while modules load",
+                "The last starts the application with its secrets loaded, for {} while modules load",
                 counted(*at_load, "read")
             ));
         }

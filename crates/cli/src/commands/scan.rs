@@ -27,8 +27,8 @@ const STANDARD_INPUT: &str = "-";
 /// input: git log -p | permisos-secrets scan --values -
 #[derive(Args)]
 pub(crate) struct Scan {
-    /// Files and folders, without what git ignores and node_modules; with --values all but node_modules and .git, and -
-    /// is standard input
+    /// Files and folders, without what git ignores and `node_modules`; with --values all but `node_modules` and .git, and
+    /// - is standard input
     #[arg(required = true, value_name = "SRC")]
     sources: Vec<PathBuf>,
     /// Look for the values of the secrets, plain and as JSON, URLs and base64 have them; shows none
@@ -70,7 +70,7 @@ impl Scan {
     }
 
     async fn values(&self, context: &Context<'_>) -> Result<bool, Error> {
-        let (sought, failed) = Value::all(context).await?;
+        let (sought, failed) = Key::all(context).await?;
         super::exec::note(context, &failed);
         if sought.is_empty() {
             let message = "there is no value to look for: no secret that the options ask for could be read";
@@ -119,14 +119,14 @@ impl Scan {
 }
 
 /// A value to look for.
-struct Value {
+struct Key {
     /// None: a variable of the file that no service reads, and that looks like a secret.
     service: Option<ServiceId>,
     field: String,
     value: SecretString,
 }
 
-impl Value {
+impl Key {
     /// Those of every secret that can be read, and why others cannot.
     async fn all(context: &Context<'_>) -> Result<(Vec<Self>, Vec<Error>), Error> {
         context.output.progress("reading the secrets");
@@ -188,7 +188,7 @@ struct Found {
 }
 
 impl Searched {
-    fn stream(&mut self, finder: &Finder, sought: &[Value], path: &Path, mut from: impl Read) {
+    fn stream(&mut self, finder: &Finder, sought: &[Key], path: &Path, mut from: impl Read) {
         let (mut stream, mut piece) = (finder.stream(), vec![0; PIECE]);
         let (mut hits, mut is_binary) = (vec![], false);
         loop {
@@ -209,7 +209,7 @@ impl Searched {
         hits.extend(stream.finish());
         self.files += 1;
         for Hit { value, line, offset } in hits {
-            let Value { service, field, .. } = &sought[value];
+            let Key { service, field, .. } = &sought[value];
             let named = Named { service: service.clone(), field: field.clone() };
             let path = path.to_string_lossy().into_owned();
             self.found.push(Found { path, line, offset, is_binary, named });
@@ -447,11 +447,12 @@ mod reads {
                 let places = files.filter(|it| !of(it).is_empty());
                 places.map(|it| format!("{}:{}", printable(&it.path), list(of(it)))).collect::<Vec<_>>().join(", ")
             };
-            let kinds: [(&usize, &str, fn(&Scan) -> &Vec<Place>); 2] = [
-                (computed, "by a name that is computed: which variable is not known", |it| &it.computed),
-                (whole, "of the environment as a whole, handed on to other code", |it| &it.whole),
+            let what = [
+                (computed, "by a name that is computed: which variable is not known"),
+                (whole, "of the environment as a whole, handed on to other code"),
             ];
-            for (count, what, of) in kinds {
+            let places: [fn(&Scan) -> &Vec<Place>; 2] = [|it| &it.computed, |it| &it.whole];
+            for ((count, what), of) in what.into_iter().zip(places) {
                 if *count > 0 {
                     let places = elsewhere(of);
                     let also =
@@ -487,16 +488,16 @@ mod reads {
             page.line(paint(
                 BAD,
                 format_args!(
-                    "{} of {} in {}, of {scanned} read",
+                    "{} of {} in {files} of {}",
                     counted(*reads, "read"),
                     counted(*variables, "variable"),
-                    counted(*files, "file")
+                    counted(*scanned, "file")
                 ),
             ));
             if *at_load > 0 {
                 page.line(format_args!(
-                    "{STRONG}{at_load} run while modules load{STRONG:#}: these need the secrets before the first line, by node \
-                     --import @permisos/secrets/register"
+                    "{STRONG}{at_load} of them while modules load{STRONG:#}: these need the secrets before the first line, by \
+                     node --import @permisos/secrets/register"
                 ));
             }
         }

@@ -109,6 +109,10 @@ fn run(mask: &Mask, pattern: &[usize]) -> (usize, usize) {
     best
 }
 
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
 impl Stream<'_> {
     /// Takes in bytes, and returns what is found by now: a value once for each line.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<Hit> {
@@ -130,7 +134,7 @@ impl Stream<'_> {
         if limit <= self.searched {
             return hits;
         }
-        let newlines = |from: usize, to: usize| self.held[from..to].iter().filter(|byte| **byte == b'\n').count();
+        let newlines = |from: usize, to: usize| newlines(&self.held[from..to]);
         let (mut counted, mut line) = (0, self.line);
         for found in runs.find_overlapping_iter(&self.held[self.searched..]) {
             let at = self.searched + found.start();
@@ -153,7 +157,7 @@ impl Stream<'_> {
         }
         // Of what follows, the start may be here.
         let gone = limit.saturating_sub(*longest);
-        self.line += self.held[..gone].iter().filter(|byte| **byte == b'\n').count();
+        self.line += self::newlines(&self.held[..gone]);
         self.offset += gone as u64;
         self.held.drain(..gone);
         self.searched = limit - gone;
@@ -213,7 +217,7 @@ mod tests {
         let mut stream = finder.stream();
         let piece = "hunter2 ".repeat(10_000);
         for _ in 0..100 {
-            assert!(stream.push(piece.as_bytes()).is_empty());
+            assert_eq!(stream.push(piece.as_bytes()), []);
         }
         assert!(stream.held.len() < 2 * finder.longest + 1 && stream.held.capacity() < 4 * piece.len());
         assert_eq!(stream.push(b"hunter22hunter22"), []);

@@ -9,10 +9,8 @@ use std::rc::Rc;
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
 use oxc_ast::ast::{
-    Argument, ArrayExpressionElement, AssignmentTarget, AssignmentTargetProperty, BindingPattern, Class, ClassElement,
-    Declaration, ExportDefaultDeclarationKind, Expression, ForStatementLeft, FormalParameters, IdentifierReference,
-    MethodDefinitionKind, ModuleExportName, ObjectExpression, ObjectPropertyKind, Program, PropertyKey, Statement,
-    TSModuleReference, UnaryOperator,
+    Argument, AssignmentTarget, AssignmentTargetProperty, BindingPattern, Expression, FormalParameters,
+    MethodDefinitionKind, Program, UnaryOperator,
 };
 use oxc_parser::{ParseOptions, Parser};
 use oxc_semantic::{NodeId, Semantic, SemanticBuilder, SymbolId};
@@ -23,9 +21,10 @@ use super::{Site, Usage, Way, When};
 /// A line with it, or below it, is left out.
 const IGNORE: &str = "permisos-secrets-ignore";
 /// Methods of arrays that call a function for each element, at once.
-const EACH: [&str; 9] = ["every", "filter", "find", "findIndex", "flatMap", "forEach", "map", "reduce", "some"];
+pub(super) const EACH: [&str; 9] =
+    ["every", "filter", "find", "findIndex", "flatMap", "forEach", "map", "reduce", "some"];
 /// How deep a value is followed through variables, members and imports.
-const DEPTH: usize = 12;
+pub(super) const DEPTH: usize = 12;
 /// The key of what `module.exports = …` and `export =` hand out.
 pub(super) const WHOLE: &str = "=";
 
@@ -129,7 +128,7 @@ impl Value {
         }
     }
 
-    fn of(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+    pub(super) fn of(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         Self::Members(Rc::new(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
     }
 
@@ -155,10 +154,12 @@ pub(super) fn read(allocator: &Allocator, path: &Path, text: &str) -> Result<Fac
             ParseOptions { allow_return_outside_function: true, preserve_parens: false, ..ParseOptions::default() };
         let parsed = Parser::new(allocator, text, kind).with_options(options).parse();
         if parsed.panicked {
-            let label =
-                parsed.diagnostics.iter().find_map(|it| AsRef::<[_]>::as_ref(&it.labels).first().map(|it| it.offset()));
+            let label = parsed
+                .diagnostics
+                .iter()
+                .find_map(|it| AsRef::<[_]>::as_ref(&it.labels).first().map(oxc_span::LabeledSpan::offset));
             let before = label.and_then(|at| text.as_bytes().get(..at as usize)).unwrap_or_default();
-            line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            line = before.split(|byte| *byte == b'\n').count();
             continue;
         }
         let program = allocator.alloc(parsed.program);
@@ -170,19 +171,20 @@ pub(super) fn read(allocator: &Allocator, path: &Path, text: &str) -> Result<Fac
     Err(line)
 }
 
-struct Reader<'a, 's> {
-    semantic: &'s Semantic<'a>,
+/// One file that is read.
+pub(super) struct Reader<'a, 's> {
+    pub(super) semantic: &'s Semantic<'a>,
     text: &'s str,
     /// Where each line starts.
     lines: Vec<u32>,
     /// Functions by their node, and classes, whose function is the constructor.
-    functions: HashMap<NodeId, usize>,
-    values: RefCell<HashMap<SymbolId, Option<Value>>>,
+    pub(super) functions: HashMap<NodeId, usize>,
+    pub(super) values: RefCell<HashMap<SymbolId, Option<Value>>>,
     /// What objects and classes hold.
-    members: RefCell<HashMap<NodeId, Value>>,
+    pub(super) members: RefCell<HashMap<NodeId, Value>>,
     /// Parameters that the environment is handed to.
-    given: Vec<SymbolId>,
-    facts: Facts,
+    pub(super) given: Vec<SymbolId>,
+    pub(super) facts: Facts,
 }
 
 impl<'a, 's> Reader<'a, 's> {
@@ -559,11 +561,15 @@ impl<'a, 's> Reader<'a, 's> {
         for parent in nodes.ancestors(id) {
             let kind = parent.kind();
             match kind {
+                AstKind::LogicalExpression(it) if it.left.span() == span => {
+                    return if it.operator.as_str() == "&&" { Usage::Presence } else { Usage::Default };
+                }
                 AstKind::TSAsExpression(_)
                 | AstKind::TSNonNullExpression(_)
                 | AstKind::TSSatisfiesExpression(_)
                 | AstKind::TSTypeAssertion(_)
-                | AstKind::ChainExpression(_) => span = kind.span(),
+                | AstKind::ChainExpression(_)
+                | AstKind::LogicalExpression(_) => span = kind.span(),
                 AstKind::AssignmentExpression(it) if it.left.span() == span => return Usage::Write,
                 AstKind::UpdateExpression(_) => return Usage::Write,
                 AstKind::UnaryExpression(it) => {
@@ -573,10 +579,6 @@ impl<'a, 's> Reader<'a, 's> {
                         _ => Usage::Value,
                     };
                 }
-                AstKind::LogicalExpression(it) if it.left.span() == span => {
-                    return if it.operator.as_str() == "&&" { Usage::Presence } else { Usage::Default };
-                }
-                AstKind::LogicalExpression(_) => span = kind.span(),
                 AstKind::IfStatement(it) if it.test.span() == span => return Usage::Presence,
                 AstKind::ConditionalExpression(it) if it.test.span() == span => return Usage::Presence,
                 AstKind::CallExpression(it) if it.callee.is_specific_id("Boolean") => return Usage::Presence,
@@ -633,447 +635,6 @@ impl<'a, 's> Reader<'a, 's> {
         }
     }
 
-    /// The names that an expression may have as its value.
-    fn names(&self, expression: &'a Expression<'a>, depth: usize) -> Names {
-        let Some(depth) = depth.checked_sub(1) else { return Names::Unknown };
-        let known = |text: &str, span: Span| Names::Known(vec![(text.to_owned(), span.start)]);
-        match expression.get_inner_expression() {
-            Expression::StringLiteral(it) => known(&it.value, it.span),
-            Expression::TemplateLiteral(it) => {
-                it.single_quasi().map_or(Names::Unknown, |text| known(text.as_str(), it.span))
-            }
-            Expression::ConditionalExpression(it) => {
-                both(self.names(&it.consequent, depth), self.names(&it.alternate, depth))
-            }
-            Expression::Identifier(it) => self.names_of_identifier(it, depth),
-            Expression::StaticMemberExpression(it) => {
-                let name = it.property.name.as_str();
-                match it.object.get_inner_expression() {
-                    // A constant of an object of this file, or a property of each element of a list.
-                    Expression::Identifier(object) => match self.declared(object) {
-                        Some(Declared::Init(Expression::ObjectExpression(object))) => {
-                            property(object, name).map_or(Names::Unknown, |it| self.names(it, depth))
-                        }
-                        Some(Declared::Element(list)) => self.properties(list, name, depth),
-                        _ => Names::Unknown,
-                    },
-                    _ => Names::Unknown,
-                }
-            }
-            _ => Names::Unknown,
-        }
-    }
-
-    fn names_of_identifier(&self, identifier: &IdentifierReference<'a>, depth: usize) -> Names {
-        match self.declared(identifier) {
-            Some(Declared::Init(init)) => self.names(init, depth),
-            Some(Declared::Element(list)) => self.elements(list, depth),
-            Some(Declared::ElementOf(list, name)) => self.properties(list, &name, depth),
-            Some(Declared::Parameter(function, at, is_rest)) => Names::Parameter(function, at, is_rest),
-            _ => Names::Unknown,
-        }
-    }
-
-    /// The names in a list.
-    fn elements(&self, list: &'a Expression<'a>, depth: usize) -> Names {
-        let Some(depth) = depth.checked_sub(1) else { return Names::Unknown };
-        match list.get_inner_expression() {
-            Expression::ArrayExpression(array) => array
-                .elements
-                .iter()
-                .map(|element| match element {
-                    ArrayExpressionElement::SpreadElement(it) => self.elements(&it.argument, depth),
-                    element => element.as_expression().map_or(Names::Unknown, |it| match self.names(it, depth) {
-                        // `[[name, what], …]`.
-                        Names::Unknown => match it.get_inner_expression() {
-                            Expression::ArrayExpression(pair) => {
-                                let first = pair.elements.first().and_then(ArrayExpressionElement::as_expression);
-                                first.map_or(Names::Unknown, |first| self.names(first, depth))
-                            }
-                            _ => Names::Unknown,
-                        },
-                        names => names,
-                    }),
-                })
-                .reduce(both)
-                .unwrap_or(Names::Unknown),
-            Expression::Identifier(it) => match self.declared(it) {
-                Some(Declared::Init(init)) => self.elements(init, depth),
-                Some(Declared::Parameter(function, at, is_rest)) => Names::Parameter(function, at, is_rest),
-                _ => Names::Unknown,
-            },
-            Expression::CallExpression(call) => {
-                let Expression::StaticMemberExpression(method) = call.callee.get_inner_expression() else {
-                    return Names::Unknown;
-                };
-                let first = call.arguments.first().and_then(Argument::as_expression);
-                match (method.object.get_inner_expression(), method.property.name.as_str(), first) {
-                    (Expression::Identifier(it), "keys" | "entries", Some(first)) if it.name == "Object" => {
-                        self.object(first).map_or(Names::Unknown, keys)
-                    }
-                    (Expression::Identifier(it), "freeze", Some(first)) if it.name == "Object" => {
-                        self.elements(first, depth)
-                    }
-                    (_, "filter" | "sort" | "slice", _) => self.elements(&method.object, depth),
-                    _ => Names::Unknown,
-                }
-            }
-            Expression::NewExpression(new) if new.callee.is_specific_id("Set") => {
-                let first = new.arguments.first().and_then(Argument::as_expression);
-                first.map_or(Names::Unknown, |first| self.elements(first, depth))
-            }
-            _ => Names::Unknown,
-        }
-    }
-
-    fn object(&self, expression: &'a Expression<'a>) -> Option<&'a ObjectExpression<'a>> {
-        match expression.get_inner_expression() {
-            Expression::ObjectExpression(object) => Some(object),
-            Expression::Identifier(it) => match self.declared(it)? {
-                Declared::Init(Expression::ObjectExpression(object)) => Some(object),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// A property of each element of a list of objects.
-    fn properties(&self, list: &'a Expression<'a>, name: &str, depth: usize) -> Names {
-        let Some(depth) = depth.checked_sub(1) else { return Names::Unknown };
-        let array = match list.get_inner_expression() {
-            Expression::ArrayExpression(array) => array,
-            Expression::Identifier(it) => match self.declared(it) {
-                Some(Declared::Init(init)) => return self.properties(init, name, depth),
-                _ => return Names::Unknown,
-            },
-            _ => return Names::Unknown,
-        };
-        let of = |element: &'a ArrayExpressionElement<'a>| match element.as_expression()?.get_inner_expression() {
-            Expression::ObjectExpression(object) => Some(self.names(property(object, name)?, depth)),
-            _ => None,
-        };
-        array.elements.iter().map(|it| of(it).unwrap_or(Names::Unknown)).reduce(both).unwrap_or(Names::Unknown)
-    }
-
-    /// Where the value of a name comes from, if it never gets another one.
-    fn declared(&self, identifier: &IdentifierReference<'a>) -> Option<Declared<'a>> {
-        let scoping = self.semantic.scoping();
-        let symbol = scoping.get_reference(identifier.reference_id.get()?).symbol_id()?;
-        if scoping.symbol_is_mutated(symbol) {
-            return None;
-        }
-        let nodes = self.semantic.nodes();
-        let declaration = scoping.symbol_declaration(symbol);
-        match nodes.kind(declaration) {
-            AstKind::VariableDeclarator(declarator) => {
-                if let Some(init) = &declarator.init {
-                    let is_simple = declarator.id.is_binding_identifier();
-                    return is_simple.then(|| Declared::Init(init.get_inner_expression()));
-                }
-                let each = nodes.ancestors(declaration).nth(1)?;
-                let AstKind::ForOfStatement(each) = each.kind() else { return None };
-                let is_left = matches!(&each.left, ForStatementLeft::VariableDeclaration(it)
-                    if it.span.contains_inclusive(declarator.span));
-                is_left.then(|| element(&declarator.id, symbol, &each.right)).flatten()
-            }
-            AstKind::FormalParameter(parameter) => {
-                let function = nodes.parent_id(nodes.parent_id(declaration));
-                let index = *self.functions.get(&function)?;
-                let AstKind::FormalParameters(all) = nodes.parent_kind(declaration) else { return None };
-                let at = all.items.iter().position(|it| it.span == parameter.span)?;
-                let span = nodes.kind(function).span();
-                // For each element of a list.
-                if let AstKind::CallExpression(call) = nodes.parent_kind(function)
-                    && call.arguments.first().is_some_and(|it| it.span() == span)
-                    && let Expression::StaticMemberExpression(method) = call.callee.get_inner_expression()
-                    && EACH.contains(&method.property.name.as_str())
-                {
-                    let is_element = at == usize::from(method.property.name == "reduce");
-                    return is_element.then(|| element(&parameter.pattern, symbol, &method.object)).flatten();
-                }
-                parameter.pattern.is_binding_identifier().then_some(Declared::Parameter(index, at, false))
-            }
-            AstKind::FormalParameterRest(_) | AstKind::BindingRestElement(_) => {
-                let all = nodes.ancestors(declaration).find(|it| matches!(it.kind(), AstKind::FormalParameters(_)))?;
-                let AstKind::FormalParameters(parameters) = all.kind() else { return None };
-                let index = *self.functions.get(&nodes.parent_id(all.id()))?;
-                Some(Declared::Parameter(index, parameters.items.len(), true))
-            }
-            _ => None,
-        }
-    }
-
-    /// What an expression stands for.
-    fn value(&self, expression: &'a Expression<'a>, depth: usize) -> Option<Value> {
-        let depth = depth.checked_sub(1)?;
-        match expression.get_inner_expression() {
-            Expression::Identifier(it) => self.identifier(it, depth),
-            Expression::StaticMemberExpression(it) => self.value(&it.object, depth)?.member(it.property.name.as_str()),
-            Expression::ComputedMemberExpression(it) => {
-                let value = self.value(&it.object, depth)?;
-                let Names::Known(names) = self.names(&it.expression, depth) else { return None };
-                value.member(&names.first()?.0)
-            }
-            Expression::ChainExpression(it) => {
-                let member = it.expression.as_member_expression()?;
-                self.value(member.object(), depth)?.member(member.static_property_name()?)
-            }
-            Expression::LogicalExpression(it) if it.operator.as_str() == "&&" => self.value(&it.right, depth),
-            Expression::LogicalExpression(it) => self.value(&it.left, depth),
-            Expression::ConditionalExpression(it) => {
-                self.value(&it.consequent, depth).or_else(|| self.value(&it.alternate, depth))
-            }
-            Expression::AssignmentExpression(it) => self.value(&it.right, depth),
-            Expression::AwaitExpression(it) => self.value(&it.argument, depth),
-            Expression::ImportExpression(it) => match self.names(&it.source, depth) {
-                Names::Known(names) => imported(&names.first()?.0, &[]),
-                _ => None,
-            },
-            Expression::ArrowFunctionExpression(it) => self.function(it.node_id.get()),
-            Expression::FunctionExpression(it) => self.function(it.node_id.get()),
-            Expression::ClassExpression(it) => Some(self.class(it, depth)),
-            Expression::ObjectExpression(it) => Some(self.object_value(it, depth)),
-            Expression::NewExpression(it) => match self.value(&it.callee, depth)? {
-                Value::Function(_) => None,
-                value => Some(value),
-            },
-            Expression::ThisExpression(it) => {
-                self.semantic.nodes().ancestors(it.node_id.get()).find_map(|it| match it.kind() {
-                    AstKind::Class(class) => Some(self.class(class, depth)),
-                    AstKind::ObjectExpression(object) => Some(self.object_value(object, depth)),
-                    _ => None,
-                })
-            }
-            Expression::CallExpression(call) => {
-                let first = call.arguments.first().and_then(Argument::as_expression);
-                if call.callee.is_specific_id("require") {
-                    let Names::Known(names) = self.names(first?, depth) else { return None };
-                    return imported(&names.first()?.0, &[]);
-                }
-                match call.callee.get_inner_expression() {
-                    // What compilers of modules wrap imports in, and what changes nothing of an object.
-                    Expression::StaticMemberExpression(it) if it.object.is_specific_id("Object") => {
-                        (it.property.name == "freeze").then(|| self.value(first?, depth)).flatten()
-                    }
-                    Expression::Identifier(it)
-                        if it.name.starts_with("__import") || it.name.starts_with("_interop") =>
-                    {
-                        self.value(first?, depth)
-                    }
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    fn function(&self, id: NodeId) -> Option<Value> {
-        self.functions.get(&id).copied().map(Value::Function)
-    }
-
-    fn identifier(&self, identifier: &IdentifierReference<'a>, depth: usize) -> Option<Value> {
-        let depth = depth.checked_sub(1)?;
-        let scoping = self.semantic.scoping();
-        let Some(symbol) = scoping.get_reference(identifier.reference_id.get()?).symbol_id() else {
-            return global(&identifier.name);
-        };
-        if let Some(known) = self.values.borrow().get(&symbol) {
-            return known.clone();
-        }
-        // A value that names itself has none.
-        self.values.borrow_mut().insert(symbol, None);
-        let value = self.symbol(symbol, depth);
-        // One that was not followed to its end may be another from elsewhere.
-        if depth > DEPTH / 2 {
-            self.values.borrow_mut().insert(symbol, value.clone());
-        } else {
-            self.values.borrow_mut().remove(&symbol);
-        }
-        value
-    }
-
-    fn symbol(&self, symbol: SymbolId, depth: usize) -> Option<Value> {
-        if self.given.contains(&symbol) {
-            return Some(Value::Environment);
-        }
-        let (nodes, scoping) = (self.semantic.nodes(), self.semantic.scoping());
-        let declaration = scoping.symbol_declaration(symbol);
-        match nodes.kind(declaration) {
-            AstKind::VariableDeclarator(it) if !scoping.symbol_is_mutated(symbol) => {
-                let value = self.value(it.init.as_ref()?, depth)?;
-                let path = path_in(&it.id, symbol)?;
-                path.iter().try_fold(value, |value, name| value.member(name))
-            }
-            AstKind::FormalParameter(it) if !scoping.symbol_is_mutated(symbol) => {
-                let value = self.value(it.initializer.as_deref()?, depth)?;
-                let path = path_in(&it.pattern, symbol)?;
-                path.iter().try_fold(value, |value, name| value.member(name))
-            }
-            AstKind::Function(_) => self.function(declaration),
-            AstKind::Class(it) => Some(self.class(it, depth)),
-            AstKind::ImportSpecifier(it) => {
-                let AstKind::ImportDeclaration(import) = nodes.parent_kind(declaration) else { return None };
-                imported(&import.source.value, &[&it.imported.name()])
-            }
-            AstKind::ImportDefaultSpecifier(_) => {
-                let AstKind::ImportDeclaration(import) = nodes.parent_kind(declaration) else { return None };
-                imported(&import.source.value, &["default"])
-            }
-            AstKind::ImportNamespaceSpecifier(_) => {
-                let AstKind::ImportDeclaration(import) = nodes.parent_kind(declaration) else { return None };
-                imported(&import.source.value, &[])
-            }
-            AstKind::TSImportEqualsDeclaration(it) => match &it.module_reference {
-                TSModuleReference::ExternalModuleReference(it) => imported(&it.expression.value, &[]),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// What an object or a class holds, found out once. Of one that names itself, what is found first counts.
-    fn remembered(&self, id: NodeId, find: impl FnOnce() -> BTreeMap<String, Value>) -> Value {
-        if let Some(known) = self.members.borrow().get(&id) {
-            return known.clone();
-        }
-        self.members.borrow_mut().insert(id, Value::of([]));
-        let value = Value::Members(Rc::new(find()));
-        self.members.borrow_mut().insert(id, value.clone());
-        value
-    }
-
-    fn class(&self, class: &'a Class<'a>, depth: usize) -> Value {
-        self.remembered(class.node_id.get(), || self.class_members(class, depth))
-    }
-
-    fn class_members(&self, class: &'a Class<'a>, depth: usize) -> BTreeMap<String, Value> {
-        let mut members = BTreeMap::new();
-        for element in &class.body.body {
-            let (key, value) = match element {
-                ClassElement::MethodDefinition(it) if it.kind == MethodDefinitionKind::Method => {
-                    (&it.key, self.function(it.value.node_id.get()))
-                }
-                ClassElement::PropertyDefinition(it) => {
-                    (&it.key, it.value.as_ref().and_then(|value| self.value(value, depth)))
-                }
-                _ => continue,
-            };
-            let name = key.static_name().map(|it| it.to_string()).or_else(|| Some(key.private_name()?.to_string()));
-            members.extend(name.zip(value));
-        }
-        members.extend(self.function(class.node_id.get()).map(|it| ("constructor".to_owned(), it)));
-        members
-    }
-
-    fn object_value(&self, object: &'a ObjectExpression<'a>, depth: usize) -> Value {
-        self.remembered(object.node_id.get(), || self.object_members(object, depth))
-    }
-
-    fn object_members(&self, object: &'a ObjectExpression<'a>, depth: usize) -> BTreeMap<String, Value> {
-        let mut members = BTreeMap::new();
-        for property in &object.properties {
-            match property {
-                ObjectPropertyKind::ObjectProperty(it) => {
-                    let name = it.key.static_name().map(|name| name.to_string());
-                    members.extend(name.zip(self.value(&it.value, depth)));
-                }
-                ObjectPropertyKind::SpreadProperty(it) => {
-                    if let Some(Value::Members(more)) = self.value(&it.argument, depth) {
-                        members.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
-                    }
-                }
-            }
-        }
-        members
-    }
-
-    fn exported(&mut self, statement: &'a Statement<'a>) {
-        let name = |it: &ModuleExportName<'a>| it.name().to_string();
-        match statement {
-            Statement::ExportDeclaration(it) => match &it.declaration {
-                Declaration::VariableDeclaration(it) => {
-                    for declarator in &it.declarations {
-                        for binding in declarator.id.get_binding_identifiers() {
-                            let value = binding.symbol_id.get().and_then(|symbol| self.symbol(symbol, DEPTH));
-                            self.facts.exports.extend(Some(binding.name.to_string()).zip(value));
-                        }
-                    }
-                }
-                Declaration::FunctionDeclaration(it) => {
-                    let value = self.function(it.node_id.get());
-                    self.facts.exports.extend(it.id.as_ref().map(|id| id.name.to_string()).zip(value));
-                }
-                Declaration::ClassDeclaration(it) => {
-                    let value = self.class(it, DEPTH);
-                    self.facts.exports.extend(it.id.as_ref().map(|id| (id.name.to_string(), value)));
-                }
-                _ => {}
-            },
-            Statement::ExportNamedDeclaration(it) => {
-                for specifier in &it.specifiers {
-                    if let ModuleExportName::IdentifierReference(local) = &specifier.local {
-                        let value = self.identifier(local, DEPTH);
-                        self.facts.exports.extend(Some(name(&specifier.exported)).zip(value));
-                    }
-                }
-            }
-            Statement::ExportFromDeclaration(it) => {
-                for specifier in &it.specifiers {
-                    let value = imported(&it.source.value, &[&specifier.local.name()]);
-                    self.facts.exports.extend(Some(name(&specifier.exported)).zip(value));
-                }
-            }
-            Statement::ExportAllDeclaration(it) => match &it.exported {
-                Some(exported) => {
-                    self.facts.exports.extend(Some(name(exported)).zip(imported(&it.source.value, &[])));
-                }
-                None => self.facts.stars.push(it.source.value.to_string()),
-            },
-            Statement::ExportDefaultDeclaration(it) => {
-                let value = match &it.declaration {
-                    ExportDefaultDeclarationKind::FunctionDeclaration(it) => self.function(it.node_id.get()),
-                    ExportDefaultDeclarationKind::ClassDeclaration(it) => Some(self.class(it, DEPTH)),
-                    other => other.as_expression().and_then(|it| self.value(it, DEPTH)),
-                };
-                self.facts.exports.extend(Some("default".to_owned()).zip(value));
-            }
-            Statement::TSExportAssignment(it) => {
-                let value = self.value(&it.expression, DEPTH);
-                self.facts.exports.extend(Some(WHOLE.to_owned()).zip(value));
-            }
-            _ => {}
-        }
-    }
-
-    /// `module.exports = …`, `exports.name = …`.
-    fn assigned_export(&mut self, left: &'a AssignmentTarget<'a>, right: &'a Expression<'a>) {
-        let Some(name) = self.export_name(left) else { return };
-        let value = self.value(right, DEPTH);
-        // Compilers first set every export to undefined.
-        self.facts.exports.extend(Some(name).zip(value));
-    }
-
-    fn export_name(&self, left: &'a AssignmentTarget<'a>) -> Option<String> {
-        let AssignmentTarget::StaticMemberExpression(member) = left else { return None };
-        let is_global = |it: &IdentifierReference<'a>, name: &str| {
-            it.name == name
-                && it
-                    .reference_id
-                    .get()
-                    .is_some_and(|it| self.semantic.scoping().get_reference(it).symbol_id().is_none())
-        };
-        let name = member.property.name.to_string();
-        match member.object.get_inner_expression() {
-            Expression::Identifier(it) if is_global(it, "exports") => Some(name),
-            Expression::Identifier(it) if is_global(it, "module") && name == "exports" => Some(WHOLE.to_owned()),
-            Expression::StaticMemberExpression(inner) => match inner.object.get_inner_expression() {
-                Expression::Identifier(it) if is_global(it, "module") && inner.property.name == "exports" => Some(name),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
     /// Line and column of an offset, from 1.
     fn place(&self, at: u32) -> (usize, usize) {
         let line = self.lines.partition_point(|start| *start <= at) - 1;
@@ -1092,46 +653,6 @@ impl<'a, 's> Reader<'a, 's> {
     }
 }
 
-/// Where the value of a name comes from.
-enum Declared<'a> {
-    /// It is one of a list.
-    Element(&'a Expression<'a>),
-    /// It is a property of one of a list.
-    ElementOf(&'a Expression<'a>, String),
-    Init(&'a Expression<'a>),
-    Parameter(usize, usize, bool),
-}
-
-fn element<'a>(pattern: &'a BindingPattern<'a>, symbol: SymbolId, list: &'a Expression<'a>) -> Option<Declared<'a>> {
-    match pattern {
-        BindingPattern::BindingIdentifier(_) => Some(Declared::Element(list)),
-        BindingPattern::ObjectPattern(_) => {
-            let path = path_in(pattern, symbol)?;
-            (path.len() == 1).then(|| Declared::ElementOf(list, path[0].clone()))
-        }
-        // The first of a pair.
-        BindingPattern::ArrayPattern(it) => {
-            let first = it.elements.first()?.as_ref()?;
-            first.get_symbol_ids().contains(&symbol).then_some(Declared::Element(list))
-        }
-        BindingPattern::AssignmentPattern(_) => None,
-    }
-}
-
-/// The names of the properties that lead to a symbol in a pattern.
-fn path_in(pattern: &BindingPattern<'_>, symbol: SymbolId) -> Option<Vec<String>> {
-    match pattern {
-        BindingPattern::BindingIdentifier(it) => (it.symbol_id.get() == Some(symbol)).then(Vec::new),
-        BindingPattern::AssignmentPattern(it) => path_in(&it.left, symbol),
-        BindingPattern::ObjectPattern(it) => it.properties.iter().find_map(|property| {
-            let mut path = path_in(&property.value, symbol)?;
-            path.insert(0, property.key.static_name()?.to_string());
-            Some(path)
-        }),
-        BindingPattern::ArrayPattern(_) => None,
-    }
-}
-
 /// The names of which a callee is made: `this.config.get`.
 fn path_of(callee: &Expression<'_>) -> Vec<String> {
     match callee.get_inner_expression() {
@@ -1142,55 +663,6 @@ fn path_of(callee: &Expression<'_>) -> Vec<String> {
             path
         }
         _ => vec![],
-    }
-}
-
-fn property<'a>(object: &'a ObjectExpression<'a>, name: &str) -> Option<&'a Expression<'a>> {
-    object.properties.iter().filter_map(ObjectPropertyKind::as_property).find_map(|it| {
-        let is_it = it.key.static_name().is_some_and(|key| key == name);
-        is_it.then_some(&it.value)
-    })
-}
-
-fn keys(object: &ObjectExpression<'_>) -> Names {
-    let key = |it: &ObjectPropertyKind<'_>| {
-        let key: Option<&PropertyKey<'_>> = it.as_property().map(|it| &it.key);
-        key.and_then(|key| Some((key.static_name()?.to_string(), key.span().start)))
-    };
-    object.properties.iter().map(key).collect::<Option<_>>().map_or(Names::Unknown, Names::Known)
-}
-
-fn both(one: Names, other: Names) -> Names {
-    match (one, other) {
-        (Names::Known(mut one), Names::Known(other)) => {
-            one.extend(other);
-            Names::Known(one)
-        }
-        _ => Names::Unknown,
-    }
-}
-
-fn imported(from: &str, path: &[&str]) -> Option<Value> {
-    if let Some("process") = from.strip_prefix("node:").or(Some(from)) {
-        let path = path.strip_prefix(&["default"]).unwrap_or(path);
-        return path.iter().try_fold(global("process")?, |value, name| value.member(name));
-    }
-    Some(Value::Imported(from.into(), path.iter().map(|&name| name.to_owned()).collect()))
-}
-
-/// What runtimes hand out.
-fn global(name: &str) -> Option<Value> {
-    match name {
-        "process" | "Bun" => Some(Value::of([("env", Value::Environment)])),
-        "Deno" => {
-            let environment = Value::of([("get", Value::Getter), ("has", Value::Getter)]);
-            Some(Value::of([("env", environment)]))
-        }
-        "globalThis" | "global" => {
-            let names = ["process", "Bun", "Deno"];
-            Some(Value::of(names.into_iter().filter_map(|name| Some((name, global(name)?)))))
-        }
-        _ => None,
     }
 }
 

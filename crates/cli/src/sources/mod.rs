@@ -1,7 +1,9 @@
-//! Where sources in JavaScript and TypeScript read the environment: `facts` reads one file, this follows helpers and aliases
-//! from file to file.
+//! Where sources in JavaScript and TypeScript read the environment: `facts` reads one file, with `names` and `values`; this
+//! follows helpers and aliases from file to file.
 
 mod facts;
+mod names;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
@@ -266,7 +268,7 @@ impl Project {
                         })),
                         Names::Parameter(..) => {}
                         Names::Unknown => {
-                            unknown.push(Unknown { line: base.line, column: base.column, is_whole: false })
+                            unknown.push(Unknown { line: base.line, column: base.column, is_whole: false });
                         }
                     }
                 }

@@ -353,7 +353,7 @@ fn what_goes_round_in_circles_ends() {
         ("c.mjs", "export * from './d.mjs';"),
         ("d.mjs", "export * from './c.mjs'; import { q } from './c.mjs'; q('A_B');"),
     ];
-    assert!(said(&files).is_empty());
+    assert_eq!(said(&files), [""; 0]);
     let deep = format!("x = {}process.env.A_B{};", "(1, ".repeat(200), ")".repeat(200));
     assert_eq!(of(&deep).len(), 1);
 }

@@ -10,7 +10,7 @@ use super::definition::{Definition, Field, Kind, Text};
 use super::services::{Config, DEFINITIONS, DatabaseConfig, LIBPQ_OPTIONS};
 use super::url::plain_text;
 use super::values::{Entry, Seen};
-use crate::variables::{Assignment, DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
+use crate::variables::{Assignment, DATABASE_CA_FILE, NamedFile, REDIS_CA_FILE, Variables};
 
 /// Variables that steer the engine and hold no secret.
 const CONTROL: [&str; 5] =
@@ -38,11 +38,6 @@ impl Variables {
         variables.chain(CONTROL).collect()
     }
 
-    /// Whether a variable's value is the path of a file, to be read before the engine is made.
-    pub fn names_file(name: &str) -> bool {
-        DEFINITIONS.iter().any(|definition| definition.files().contains(&name))
-    }
-
     /// Those variables of a service that are set.
     pub fn of(&self, definition: &Definition) -> Vec<&str> {
         let known = definition.variables();
@@ -57,16 +52,21 @@ impl Variables {
         self.of(definition).into_iter().partition(|name| !(has_url && single.contains(name)))
     }
 
-    /// The files to read before the engine is made: the variable or the option that names one, and its path.
-    pub fn files(&self) -> Vec<(&'static str, String)> {
+    /// The files that variables, URLs and options name, not yet read.
+    pub(crate) fn files(&self) -> Vec<NamedFile> {
         let mut files = vec![];
+        let mut add = |name, path: Option<String>| files.extend(path.map(|path| NamedFile { name, path, text: None }));
         for definition in DEFINITIONS {
-            files.extend(definition.files().into_iter().filter_map(|name| Some((name, self.get(name)?.to_owned()))));
-            let in_url = |url| Some((url, definition.special?.file_in_url(self.get(url)?)?));
-            files.extend(definition.url.and_then(in_url));
+            for name in definition.files() {
+                add(name, self.get(name).map(str::to_owned));
+            }
+            if let (Some(url), Some(special)) = (definition.url, definition.special) {
+                add(url, self.get(url).and_then(|text| special.file_in_url(text)));
+            }
         }
-        let options = [DATABASE_CA_FILE, REDIS_CA_FILE];
-        files.extend(options.into_iter().filter_map(|name| Some((name, self.get(name)?.to_owned()))));
+        for option in [DATABASE_CA_FILE, REDIS_CA_FILE] {
+            add(option, self.get(option).map(str::to_owned));
+        }
         files
     }
 }

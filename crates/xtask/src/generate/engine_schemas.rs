@@ -14,12 +14,14 @@ pub(super) fn files() -> anyhow::Result<Vec<Generated>> {
         ("event", "Something that happened to one service's secret.", event()),
         ("fetch", "What to fetch now, in one batch.", fetch()),
         ("fetched", "What was fetched: an outcome for each request, and the calls that it took.", fetched()),
+        ("file-paths", "The files to read: certificate authorities.", list(&text())),
+        ("files", "The text of each file by its path; null where one cannot be read.", texts()),
         ("health", "The state of everything, without values.", health()),
         ("read", "What a read answers, with its secret values.", read()),
         ("setup", "What the options ask of the host.", setup()),
         ("state", "The state of one service, with its secret values: it answers reads until `poll-changed`.", state()),
-        ("variable-names", "The environment variables to look up.", variable_names()),
-        ("variables", "The environment variables that are set.", variables()),
+        ("variable-names", "The environment variables to look up.", list(&text())),
+        ("variables", "The environment variables that are set, each value by its name.", texts()),
     ];
     let mut files = vec![];
     for (name, description, schema) in documents {
@@ -242,13 +244,8 @@ fn setup() -> Value {
     ])
 }
 
-fn variable_names() -> Value {
-    list(&object(&[("name", text()), ("namesFile", flag())]))
-}
-
-fn variables() -> Value {
-    let file = open_object(&[("path", text()), ("text", maybe(&text()))], &["path"]);
-    json!({ "type": "object", "additionalProperties": { "anyOf": [text(), file] } })
+fn texts() -> Value {
+    json!({ "type": "object", "additionalProperties": maybe(&text()) })
 }
 
 /// Each service's config, and that of a custom secret.
