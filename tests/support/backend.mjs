@@ -57,7 +57,7 @@ export async function startSurroundings(folder) {
   }
   await administrator.query(`CREATE ROLE ${USER} LOGIN; GRANT SELECT, INSERT, UPDATE ON accounts, permits TO ${USER}`);
 
-  /** How each secret is made, and what then holds for whoever checks it. */
+  /** How each secret is made, and which server takes it. */
   const makers = {
     'database/credentials': () => ({ host: '127.0.0.1', port: postgres.port, database: 'postgres', username: USER, password: random(), ssl: true }),
     'redis/credentials': () => ({ host: '127.0.0.1', port: redis.port, username: USER, password: random(), tls: true }),

@@ -101,11 +101,9 @@ pub fn share_secrets(
         return borrow(shared, notify);
     }
     let opened = merged("{}").and_then(|merged| {
-        let (options, mut original) =
+        let (options, original) =
             Options::parse(&merged.options, &variables).map_err(|error| merged.explain(&error))?;
-        for (name, path) in original.files() {
-            original = original.with_file(name, std::fs::read_to_string(path).ok());
-        }
+        let original = original.with_files(|path| std::fs::read_to_string(path).ok());
         let builder = Secrets::builder().without_file().options(merged.options.clone());
         let secrets = builder.variables(variables).build().map_err(|error| merged.explain(&error))?;
         Ok(Shared { secrets, options: Arc::new(options), original })

@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::schema::{self, Authorities, Config, Definition, ZeroizingJson, pem, plain_text};
 use crate::service::ServiceId;
 use crate::text::escape_pointer;
-use crate::variables::{Assignment, DATABASE_CA_FILE, REDIS_CA_FILE, Variables};
+use crate::variables::{Assignment, Variables};
 
 impl Options {
     /// The variables that a program without this library reads the secrets from, and why some secrets cannot be read; that
@@ -74,7 +74,7 @@ impl Options {
                 variables.insert(name.to_owned(), original.get(name).filter(|_| stays).map(SecretString::from));
             }
             if let Some(read) = read.ok().filter(|_| !is_original) {
-                let file = named_file(&read.config, definition, original);
+                let file = named_file(&read.config, original);
                 let assigned = read.config.variables(definition, file).into_iter();
                 // Those that are written for libpq alone are none that this process reads.
                 let assigned = assigned.filter(|it| definition.variables().contains(&it.name.as_str()));
@@ -91,12 +91,10 @@ impl Options {
 
 /// The file that was named for the authorities of a config, if they are those. A driver of Node drops its other TLS options
 /// for the `sslmode` of a URL, and reads the file that the URL names.
-fn named_file<'v>(config: &Config, definition: &Definition, variables: &'v Variables) -> Option<&'v str> {
+fn named_file<'v>(config: &Config, variables: &'v Variables) -> Option<&'v str> {
     let Some(Authorities::Own(own)) = config.authorities() else { return None };
-    let options = [DATABASE_CA_FILE, REDIS_CA_FILE];
-    let names = options.into_iter().chain(definition.files());
-    let holds = |name: &&str| variables.file(name).and_then(pem).is_some_and(|text| text == own);
-    names.filter(holds).find_map(|name| variables.get(name))
+    let holds = |text: Option<&str>| text.and_then(pem).is_some_and(|text| text == own);
+    variables.texts().find(|(_, text)| holds(*text)).map(|(path, _)| path)
 }
 
 fn is_below(path: &str, above: &str) -> bool {
@@ -165,7 +163,7 @@ mod tests {
         let set = [("RDS_CA_CERT_PATH", "/etc/ca.pem")];
         let url = |stored: Value, file: &str| {
             let (options, original) = Options::parse(given.as_object().unwrap(), set).unwrap();
-            let original = original.with_file("RDS_CA_CERT_PATH", Some(file.to_owned()));
+            let original = original.with_files(|_| Some(file.to_owned()));
             let read = |service: &ServiceId| {
                 let mut payload = json!({ "host": "db", "database": "d", "username": "u", "password": "p4ss-word" });
                 payload["ssl"] = stored.clone();
