@@ -223,7 +223,7 @@ fn a_history_on_standard_input_is_searched_for_the_values_of_a_file() {
     );
     std::fs::write(bench.folder.path().join(".env"), file).unwrap();
     let mut history = "commit 0\n+++ b/config.js\n".repeat(100_000);
-    history += &format!("+  token: \"{CANARY}w\",\n-  key: 'sk_live_{CANARY}'\n");
+    write!(history, "+  token: \"{CANARY}w\",\n-  key: 'sk_live_{CANARY}'\n").unwrap();
     let mut child = bench
         .tool(&["scan", "--values", "--from", ".env", "-", "--json", "--fail"])
         .stdin(Stdio::piped())
