@@ -222,8 +222,8 @@ fn a_history_on_standard_input_is_searched_for_the_values_of_a_file() {
                         STRIPE_WEBHOOK_SECRET=whsec_{CANARY}\nWHATSAPP_TOKEN={CANARY}w\nSHORT_SECRET=ab12cd\nNODE_ENV=production\n"
     );
     std::fs::write(bench.folder.path().join(".env"), file).unwrap();
-    let mut history = "commit 0\n+++ b/config.js\n".repeat(100_000);
-    history += &format!("+  token: \"{CANARY}w\",\n-  key: 'sk_live_{CANARY}'\n");
+    let history = "commit 0\n+++ b/config.js\n".repeat(100_000);
+    let history = format!("{history}+  token: \"{CANARY}w\",\n-  key: 'sk_live_{CANARY}'\n");
     let mut child = bench
         .tool(&["scan", "--values", "--from", ".env", "-", "--json", "--fail"])
         .stdin(Stdio::piped())

@@ -1,6 +1,5 @@
 //! `scan`: where sources read variables that are in secrets, and where values of secrets stand that must not.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use crate::Exit;
 use crate::context::Context;
 use crate::global::Global;
 use crate::mask::finder::{Finder, Hit, SHORTEST};
-use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, counted, paint, printable};
+use crate::output::{BAD, GOOD, Page, Report, WARN, counted, paint, printable};
 
 /// What is read at once.
 const PIECE: usize = 256 * 1024;
@@ -263,12 +262,14 @@ impl Report for Searched {
 
 #[cfg(feature = "scan")]
 mod reads {
+    use std::collections::BTreeSet;
+
     use super::{
-        BAD, BTreeSet, Context, DIM, Error, ErrorKind, GOOD, Page, PathBuf, Report, STRONG, Serialize, WARN, counted,
-        paint, printable,
+        BAD, Context, Error, ErrorKind, GOOD, Page, PathBuf, Report, Serialize, WARN, counted, paint, printable,
     };
     use permisos_secrets_core::{Replacement, looks_secret};
 
+    use crate::output::{DIM, STRONG};
     use crate::sources::{Site, Sources, Usage, Way, When};
 
     #[derive(Serialize)]
