@@ -13,7 +13,7 @@ fn modules(folder: &Path, path: &str, modules: &mut BTreeMap<String, PathBuf>) {
         let name = if path.is_empty() { stem.clone() } else { format!("{path}::{stem}") };
         if file.is_dir() {
             self::modules(&file, &name, modules);
-        } else {
+        } else if stem != "tests" {
             modules.insert(if stem == "mod" { path.to_owned() } else { name }, file);
         }
     }

@@ -263,13 +263,13 @@ impl Report for Searched {
 #[cfg(feature = "scan")]
 mod reads {
     use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
-    use super::{
-        BAD, Context, Error, ErrorKind, GOOD, Page, PathBuf, Report, Serialize, WARN, counted, paint, printable,
-    };
-    use permisos_secrets_core::{Replacement, looks_secret};
+    use permisos_secrets_core::{Error, ErrorKind, Replacement, looks_secret};
+    use serde::Serialize;
 
-    use crate::output::{DIM, STRONG};
+    use crate::context::Context;
+    use crate::output::{BAD, DIM, GOOD, Page, Report, STRONG, WARN, counted, paint, printable};
     use crate::sources::{Site, Sources, Usage, Way, When};
 
     #[derive(Serialize)]

@@ -16,7 +16,7 @@ use oxc_parser::{ParseOptions, Parser};
 use oxc_semantic::{NodeId, Semantic, SemanticBuilder, SymbolId};
 use oxc_span::{GetSpan, SourceType, Span};
 
-use super::{Site, Usage, Way, When};
+use super::site::{Site, Usage, Way, When};
 
 /// A line with it, or below it, is left out.
 const IGNORE: &str = "permisos-secrets-ignore";

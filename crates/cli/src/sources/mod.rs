@@ -3,15 +3,15 @@
 
 mod facts;
 mod names;
+mod site;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 
-use oxc_allocator::Allocator;
-use serde::Serialize;
-
 use facts::{Call, Facts, Found, Names, Target, Unknown, Value, WHOLE};
+use oxc_allocator::Allocator;
+pub(crate) use site::{Site, Usage, Way, When};
 
 /// The endings of files that are read.
 const ENDINGS: [&str; 8] = ["js", "cjs", "mjs", "jsx", "ts", "cts", "mts", "tsx"];
@@ -21,78 +21,6 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 const OF_TEXTS: [&str; 7] = ["endsWith", "includes", "indexOf", "replace", "replaceAll", "split", "startsWith"];
 /// How often a name is followed from an export to an import.
 const DEPTH: usize = 16;
-
-/// One place where a variable is read or written.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Site {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-    pub(crate) variable: String,
-    pub(crate) way: Way,
-    pub(crate) usage: Usage,
-    pub(crate) when: When,
-    /// Whether it runs while modules load: there, or in a function or constructor that is called there.
-    pub(crate) at_load: bool,
-    /// The function that reads it by its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) through: Option<String>,
-}
-
-/// How a variable is named.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Way {
-    /// `const env = process.env; env.NAME`.
-    Alias,
-    /// `process.env['NAME']`, `'NAME' in process.env`.
-    Computed,
-    /// `const { NAME } = process.env`.
-    Destructured,
-    /// `env('NAME')`, whose body reads by its parameter.
-    Helper,
-    /// `['NAME', …].forEach((name) => process.env[name])`.
-    List,
-    /// `process.env.NAME`.
-    Member,
-    /// `config.get('NAME')` of a package, or of what was not found: by its name it reads the variable.
-    Named,
-}
-
-/// What it is read for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Usage {
-    /// It is compared.
-    Comparison,
-    /// Something else stands in where it is not set.
-    Default,
-    /// Only whether it is set counts.
-    Presence,
-    Value,
-    /// It is set or deleted.
-    Write,
-}
-
-/// When the code runs, by where it stands.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum When {
-    Constructor,
-    /// The initializer of an instance's field.
-    Field,
-    Function,
-    /// At the top level of a module.
-    Load,
-    /// The initializer of a static field, or a static block.
-    Static,
-}
-
-impl When {
-    fn is_load(self) -> bool {
-        matches!(self, Self::Load | Self::Static)
-    }
-}
 
 /// What the sources say.
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! One test for each way of reading.
 
+use serde::Serialize;
+
 use super::*;
 
 /// What a project of these files says, a line each: `file:line:column VARIABLE way usage when`, and `load` where it runs there.
