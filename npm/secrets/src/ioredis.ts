@@ -54,11 +54,7 @@ class RotatingRedis extends Redis {
       ...(options.db === undefined && db !== undefined && { db }),
       ...credentials,
       reconnectOnError(error) {
-        if (isRefused(error)) {
-          renew('redis', secrets);
-          // Its arguments are user and password.
-          delete (error as { command?: unknown }).command;
-        }
+        meet(error, secrets);
         return options.reconnectOnError?.(error) ?? false;
       },
     });
@@ -79,10 +75,25 @@ class RotatingRedis extends Redis {
     return new RotatingRedis({ ...this.options, ...override }, this.#secrets);
   }
 
+  /** By this command ioredis 6 logs in. */
+  override hello(...args: any[]): any {
+    const answer = super.hello(...(args as [string]));
+    answer.catch((error) => meet(error, this.#secrets));
+    return answer;
+  }
+
   #login(username: string | undefined, password: string | undefined): void {
     // A subscriber may send nothing but subscriptions: it logs in again when it connects again.
     if (this.status !== 'ready' || this.mode === 'subscriber' || !password) return;
     // Refused, the connection stays logged in as it was, and `reconnectOnError` has fetched the secret.
     this.call('AUTH', ...(username ? [username] : []), password).catch(() => {});
   }
+}
+
+/** A login that is refused fetches the secret. */
+function meet(error: unknown, secrets: Secrets | undefined): void {
+  if (!isRefused(error)) return;
+  renew('redis', secrets);
+  // Its arguments are user and password.
+  delete (error as { command?: unknown }).command;
 }

@@ -1,7 +1,12 @@
 // ioredis, Bull and node-redis through rotations, against a real Redis with TLS and access control lists.
 
 import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import Bull from 'bull';
 import { Redis } from 'ioredis';
@@ -49,17 +54,31 @@ async function users() {
   return [...list.matchAll(/ user=(\S+)/g)].map(([, user]) => user).filter((user) => user !== ADMIN.username);
 }
 
+/** The package beside the next major version of ioredis: Bull needs the one that stands here. */
+function besideIoredis6() {
+  const installed = (name) => path.join(path.dirname(fileURLToPath(import.meta.url)), '../node_modules', name);
+  const folder = mkdtempSync(path.join(tmpdir(), 'ioredis6-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const modules = path.join(folder, 'node_modules');
+  cpSync(installed('@permisos/secrets'), path.join(modules, '@permisos/secrets'), { recursive: true, dereference: true });
+  symlinkSync(realpathSync(installed('ioredis6')), path.join(modules, 'ioredis'));
+  return createRequire(path.join(folder, 'application.js'))('@permisos/secrets/ioredis');
+}
+
+const ioredis = (createRedis) => async (secrets) => {
+  const client = createRedis({ keyPrefix: 'app:' }, secrets);
+  const second = client.duplicate();
+  return {
+    work: () => Promise.all([client.incr('n'), second.incr('n')]),
+    errors: (listener) => [client, second].forEach((one) => one.on('error', listener)),
+    end: () => [client, second].forEach((one) => one.disconnect()),
+  };
+};
+
 /** One client of each library, its work, and how it ends. */
 const CLIENTS = {
-  async ioredis(secrets) {
-    const client = createRedis({ keyPrefix: 'app:' }, secrets);
-    const second = client.duplicate();
-    return {
-      work: () => Promise.all([client.incr('n'), second.incr('n')]),
-      errors: (listener) => [client, second].forEach((one) => one.on('error', listener)),
-      end: () => [client, second].forEach((one) => one.disconnect()),
-    };
-  },
+  ioredis: ioredis(createRedis),
+  ioredis6: ioredis(besideIoredis6().createRedis),
   async 'node-redis'(secrets) {
     const client = createNodeRedis(clientOptions({ name: 'app' }, secrets));
     const errors = [];
