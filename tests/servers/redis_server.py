@@ -1,6 +1,6 @@
 """Serves Redis on two ports of 127.0.0.1 that the system chose, one with TLS and one without, until its standard input closes.
 
-Reads `{ username, password }` as its first line: the one user. Prints `{ port, plain, authority }` as JSON.
+Reads `{ username, password, knowsLogin }` as its first line: the one user, and whether there are commands to log in. Prints `{ port, plain, authority }` as JSON.
 """
 
 import hashlib
@@ -31,6 +31,10 @@ save ""
 user default off
 user {username} on #{digest} ~* &* +@all
 """
+WITHOUT_LOGIN = """
+rename-command AUTH hidden-auth
+rename-command HELLO hidden-hello
+"""
 
 
 def main() -> None:
@@ -49,6 +53,8 @@ def main() -> None:
         # A password of a configuration file would need its quotes.
         digest = hashlib.sha256(asked["password"].encode()).hexdigest()
         configuration = CONFIGURATION.format(port=port, plain=plain, username=asked["username"], digest=digest)
+        if not asked["knowsLogin"]:
+            configuration += WITHOUT_LOGIN
         texts = {"server.crt": server["cert"], "server.key": server["key"], "authority.crt": pem(authority[0])}
         # The directory is private; so are the files.
         for file, text in {**texts, "redis.conf": configuration}.items():

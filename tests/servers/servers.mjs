@@ -67,8 +67,8 @@ export async function startPostgres() {
 }
 
 /** Starts a Redis with one user: `{ port, plain, authority }`, the port with TLS and the one without, and `stop()`. */
-export async function startRedis(username, password) {
-  const { line, stop } = await start('redis_server.py', [], { username, password });
+export async function startRedis(username, password, { knowsLogin = true } = {}) {
+  const { line, stop } = await start('redis_server.py', [], { username, password, knowsLogin });
   return { ...JSON.parse(line), stop };
 }
 

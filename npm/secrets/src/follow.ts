@@ -48,3 +48,9 @@ export function renew(service: Service, secrets: Secrets | undefined): void {
 export function isRefused(error: unknown): boolean {
   return error instanceof Error && /^(?:WRONGPASS|NOAUTH|ERR invalid password)/.test(error.message);
 }
+
+/** Cuts the arguments of the login off that a server repeats which does not know the command, as `rename-command` makes one. */
+export function withoutArguments(error: Error): void {
+  const [message = ''] = error.message.split(', with args');
+  if (message !== error.message) Object.assign(error, { message, stack: `${error.name}: ${message}` });
+}

@@ -2,7 +2,7 @@
 
 import { Redis, type RedisOptions } from 'ioredis';
 
-import { follow, isRefused, renew, source } from './follow.js';
+import { follow, isRefused, renew, source, withoutArguments } from './follow.js';
 import type { Secrets } from './index.js';
 
 /** What the secret answers, in ioredis's words. */
@@ -75,9 +75,17 @@ class RotatingRedis extends Redis {
     return new RotatingRedis({ ...this.options, ...override }, this.#secrets);
   }
 
+  override auth(...args: any[]): any {
+    return this.#met(super.auth(...(args as [string])));
+  }
+
   /** By this command ioredis 6 logs in. */
   override hello(...args: any[]): any {
-    const answer = super.hello(...(args as [string]));
+    return this.#met(super.hello(...(args as [string])));
+  }
+
+  /** Before what waits for the answer sees its error. */
+  #met<Answer extends Promise<unknown>>(answer: Answer): Answer {
     answer.catch((error) => meet(error, this.#secrets));
     return answer;
   }
@@ -90,10 +98,12 @@ class RotatingRedis extends Redis {
   }
 }
 
-/** A login that is refused fetches the secret. */
+/** A login that is refused fetches the secret, and no error of a login shows it. */
 function meet(error: unknown, secrets: Secrets | undefined): void {
-  if (!isRefused(error)) return;
-  renew('redis', secrets);
+  if (isRefused(error)) renew('redis', secrets);
+  const reply = error as Error & { command?: { name?: string } };
+  if (!/^(?:auth|hello)$/i.test(reply.command?.name ?? '')) return;
   // Its arguments are user and password.
-  delete (error as { command?: unknown }).command;
+  delete reply.command;
+  withoutArguments(reply);
 }

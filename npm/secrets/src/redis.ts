@@ -2,7 +2,7 @@
 
 import { type RedisClientOptions, SocketTimeoutError } from 'redis';
 
-import { follow, isRefused, renew, source } from './follow.js';
+import { follow, isRefused, renew, source, withoutArguments } from './follow.js';
 import type { Secrets } from './index.js';
 
 type Provider = Extract<RedisClientOptions['credentialsProvider'], { type: 'streaming-credentials-provider' }>;
@@ -32,6 +32,7 @@ export function clientOptions<const Options extends Omit<RedisClientOptions<any,
     ...(tls && { ...tls, tls: true }),
     reconnectStrategy: (retries: number, cause: Error) => {
       if (isRefused(cause)) renew('redis', secrets);
+      withoutArguments(cause);
       return typeof strategy === 'function' ? strategy(retries, cause) : (strategy ?? delay(retries, cause));
     },
   } as Socket;

@@ -75,10 +75,12 @@ const ioredis = (createRedis) => async (secrets) => {
   };
 };
 
+const { createRedis: createRedis6 } = besideIoredis6();
+
 /** One client of each library, its work, and how it ends. */
 const CLIENTS = {
   ioredis: ioredis(createRedis),
-  ioredis6: ioredis(besideIoredis6().createRedis),
+  ioredis6: ioredis(createRedis6),
   async 'node-redis'(secrets) {
     const client = createNodeRedis(clientOptions({ name: 'app' }, secrets));
     const errors = [];
@@ -93,15 +95,50 @@ const CLIENTS = {
   },
 };
 
+/** Secrets, and a client that logs in with them; both end with the test. */
+async function opened(t, make, options) {
+  const secrets = await Secrets.open(options);
+  t.after(() => secrets.close());
+  const client = await make(secrets);
+  t.after(() => client.end());
+  return { secrets, client };
+}
+
+/** One login of each library; `see` gets its errors. */
+const ioredisLogin = (createRedis) => async (secrets, see) => {
+  const client = createRedis({ retryStrategy: () => null }, secrets).on('error', see);
+  await client.ping().catch(see);
+  client.disconnect();
+};
+const LOGINS = {
+  ioredis: ioredisLogin(createRedis),
+  ioredis6: ioredisLogin(createRedis6),
+  async 'node-redis'(secrets, see) {
+    const client = createNodeRedis(clientOptions({ socket: { reconnectStrategy: () => false } }, secrets));
+    await client.on('error', see).connect().catch(see);
+  },
+};
+
+for (const [library, logIn] of Object.entries(LOGINS)) {
+  test(`${library}: ` + 'a server that does not know the login repeats it, and no error shows it', async (t) => {
+    const strange = await startRedis('app', password(1), { knowsLogin: false });
+    t.after(() => strange.stop());
+    const env = { REDIS_URL: `redis://app:${password(1)}@127.0.0.1:${strange.plain}` };
+    const secrets = await Secrets.open({ environment: 'development', source: 'environment', services: ['redis'], env });
+    t.after(() => secrets.close());
+    const seen = [];
+    await logIn(secrets, (error) => seen.push(error));
+    assert.match(seen[0].message, /unknown command/i);
+    for (const error of seen) assert.doesNotMatch(inspect(error, { depth: 9, showHidden: true }), /canary/);
+  });
+}
+
 for (const [library, make] of Object.entries(CLIENTS)) {
   test(`${library}: ` + 'alternating users: what is connected logs in again, and the old user can be removed', async (t) => {
     const environment = `${library}-users`;
     const put = await store(environment, 'even');
     await grant('odd', `>${password(2)}`);
-    const secrets = await Secrets.open(options(environment));
-    t.after(() => secrets.close());
-    const client = await make(secrets);
-    t.after(() => client.end());
+    const { secrets, client } = await opened(t, make, options(environment));
     const load = keepBusy(t, client.work);
     await load.more();
     assert.deepEqual([...new Set(await users())], ['even']);
@@ -122,10 +159,7 @@ for (const [library, make] of Object.entries(CLIENTS)) {
   test(`${library}: ` + 'a single user of two passwords, as ElastiCache rotates them: no command fails', async (t) => {
     const environment = `${library}-single`;
     const put = await store(environment, 'app');
-    const secrets = await Secrets.open(options(environment));
-    t.after(() => secrets.close());
-    const client = await make(secrets);
-    t.after(() => client.end());
+    const { secrets, client } = await opened(t, make, options(environment));
     const load = keepBusy(t, client.work);
     await load.more();
     await grant('app', `>${password(2)}`);
@@ -144,10 +178,7 @@ for (const [library, make] of Object.entries(CLIENTS)) {
   test(`${library}: ` + 'a login that is refused fetches the secret, and no error shows a password', async (t) => {
     const environment = `${library}-refused`;
     const put = await store(environment, 'app');
-    const secrets = await Secrets.open({ ...options(environment), ttl: 3600 });
-    t.after(() => secrets.close());
-    const client = await make(secrets);
-    t.after(() => client.end());
+    const { secrets, client } = await opened(t, make, { ...options(environment), ttl: 3600 });
     await client.work();
     const seen = [];
     client.errors((error) => seen.push(error));
