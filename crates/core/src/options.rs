@@ -57,7 +57,7 @@ pub struct Options {
     pub started_at: UnixTime,
     /// Seeds lifetimes and waits. Give each process its own, or a fleet moves in step.
     pub seed: u64,
-    /// Why AWS is not asked, where nobody said so by the option `source`.
+    /// Why AWS is not asked, where the option `source` does not say so.
     pub(crate) why_not_aws: Option<String>,
 }
 

@@ -84,7 +84,7 @@ class RotatingRedis extends Redis {
     return this.#met(super.hello(...(args as [string])));
   }
 
-  /** Before what waits for the answer sees its error. */
+  /** The first to see the error of an answer. */
   #met<Answer extends Promise<unknown>>(answer: Answer): Answer {
     answer.catch((error) => meet(error, this.#secrets));
     return answer;

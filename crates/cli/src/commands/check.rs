@@ -47,7 +47,7 @@ struct Checked {
     cost: Option<Cost>,
     /// What the file of variables holds and no service reads.
     uncovered: Uncovered,
-    /// Why AWS was not asked, where nobody said that it should not be.
+    /// Why AWS was not asked, where no option said that it should not be.
     why_not_aws: Option<String>,
     #[serde(skip)]
     now: UnixTime,

@@ -144,7 +144,7 @@ fn with_needs(mut definition: Value, known: &BTreeMap<&str, Known<'_>>) -> Value
 
 fn write(path: &Path, text: &str, replaces: bool) -> Result<(), Error> {
     let mut options = OpenOptions::new();
-    // Whoever made it meanwhile keeps it.
+    // A file that another program made meanwhile stays.
     options.write(true).create(true).truncate(true).create_new(!replaces);
     options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         Error::new(ErrorKind::ConfigInvalid, format!("{}: cannot be written ({})", path.display(), error.kind()))

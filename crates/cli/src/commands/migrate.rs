@@ -214,7 +214,7 @@ impl Migrate {
             None => Action::Create,
             Some(_) if is_deleted => Action::Restore,
             Some(_) if is_same => Action::Same,
-            // Whoever made it, Terraform or a colleague, put nothing into it: nothing can be lost.
+            // Terraform or a colleague made it and put nothing into it: nothing can be lost.
             Some(_) if stored.is_none() => Action::Fill,
             Some(_) if self.missing => Action::Leave,
             Some(_) => Action::Update,

@@ -253,7 +253,7 @@ impl Report for Searched {
             let places = counted(self.found.len(), "place");
             page.line(paint(BAD, format_args!("looked for {of}: found in {places}")));
             page.line(
-                "Whoever can read the file has the secret: replace the value (permisos-secrets rotate), and only then remove \
+                "Everyone who can read the file has the secret: replace the value (permisos-secrets rotate), and only then remove \
                  it there",
             );
         }

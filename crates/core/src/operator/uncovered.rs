@@ -413,6 +413,6 @@ mod tests {
         let mut after = before.clone();
         after["secrets"].as_array_mut().unwrap().extend(found.definitions);
         let again = Uncovered::of(&options(&after), given.map(|(name, value)| (name, Some(value))));
-        assert_eq!(again.variables, ["odd.token"], "what cannot be a field's variable is told all the same");
+        assert_eq!(again.variables, ["odd.token"], "what cannot be a field's variable is named all the same");
     }
 }
